@@ -1,0 +1,85 @@
+"""Opening Postgres connections, the same way for every location.
+
+Belongs here: one function that connects. Does not belong here: SQL of any table, or settings
+(`resources.settings`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from resources.failures import PipelineError, is_transient, permanent, retrying
+from resources.settings import DatabaseSettings
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+SEARCH_PATH = "fullbay, commerce, shoppulse, public"
+_LONGEST_APPLICATION_NAME = 63  # Postgres cuts longer names silently
+
+
+def connect(
+    settings: DatabaseSettings,
+    *,
+    application_name: str,
+    autocommit: bool = False,
+    sleep: Callable[[float], None] | None = None,
+) -> Connection:
+    """Open a connection that the caller closes; retried after 2, 4 and 8 s while there is no server.
+
+    The session's time zone is UTC and its search path the one that the printed queries need. Both are set
+    after connecting, because connection poolers refuse start-up options. The password travels as a keyword,
+    never in a connection string, whose parse errors would quote a part of it.
+
+    Raises PermanentError when the server refuses (password, database, TLS), TransientError when it stays
+    away.
+    """
+    doing = f"connecting to Postgres as {settings}"
+
+    def open_once() -> Connection:
+        try:
+            return _open(settings, application_name, autocommit)
+        except PipelineError:
+            raise
+        except Exception as error:
+            if is_transient(error):
+                raise
+            raise permanent(
+                doing,
+                found=str(error).strip() or type(error).__name__,
+                do_next="Check the DB_* settings of this location (host, port, name, user, password, TLS).",
+            ) from error
+
+    if sleep is None:
+        return retrying(open_once, doing=doing)
+    return retrying(open_once, doing=doing, sleep=sleep)
+
+
+def _open(settings: DatabaseSettings, application_name: str, autocommit: bool) -> Connection:
+    import psycopg2
+
+    opened: Connection = psycopg2.connect(
+        host=settings.host,
+        port=settings.port,
+        dbname=settings.name,
+        user=settings.user,
+        password=settings.password,
+        sslmode=settings.sslmode,
+        application_name=application_name[:_LONGEST_APPLICATION_NAME],
+        connect_timeout=10,
+        # A peer that vanished without closing is noticed after about a minute instead of two hours.
+        keepalives=1,
+        keepalives_idle=30,
+        keepalives_interval=10,
+        keepalives_count=3,
+    )
+    try:
+        opened.autocommit = True
+        with opened.cursor() as cursor:
+            cursor.execute(f"set search_path to {SEARCH_PATH}; set time zone 'UTC'")
+        opened.autocommit = autocommit
+    except BaseException:
+        opened.close()
+        raise
+    return opened
