@@ -1,0 +1,4 @@
+-- A document whose lines could not be built or stored: it stays waiting and says why. May be re-run.
+update fullbay.fullbay_raw_data
+set processed = false, processing_errors = %(error)s
+where id = %(id)s
