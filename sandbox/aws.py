@@ -1,0 +1,43 @@
+"""The stand-in for AWS: moto's server, reached only through AWS_ENDPOINT_URL.
+
+S3, DynamoDB, Secrets Manager and SNS. Its state lives in its memory: it is empty after each start, and the
+upload bucket is made anew then.
+"""
+
+from __future__ import annotations
+
+import http.client
+import sys
+from pathlib import Path
+
+from sandbox.processes import LOCALHOST, HttpService, SandboxError
+
+DEFAULT_PORT = 15000
+REGION = "us-east-1"
+
+
+def aws_server(folder: Path) -> HttpService:
+    """The moto server whose log and record are kept in `folder`."""
+    return HttpService(
+        "aws",
+        folder,
+        default_port=DEFAULT_PORT,
+        health_path="/moto-api/",
+        command=lambda port: [sys.executable, "-m", "moto.server", "-H", LOCALHOST, "-p", str(port)],
+        cwd=folder,
+    )
+
+
+def ensure_bucket(port: int, bucket: str) -> None:
+    """Have this S3 bucket. A plain PUT: importing boto3 would cost more than a second of every start."""
+    connection = http.client.HTTPConnection(LOCALHOST, port, timeout=10)
+    try:
+        connection.request("PUT", f"/{bucket}", headers={"Host": f"{LOCALHOST}:{port}"})
+        response = connection.getresponse()
+        body = response.read(500).decode(errors="replace")
+    finally:
+        connection.close()
+    if response.status != http.client.OK and "BucketAlreadyOwnedByYou" not in body:
+        raise SandboxError(
+            f"The AWS stand-in refused to make the bucket {bucket!r}: {response.status} {body}"
+        )

@@ -1,0 +1,375 @@
+"""The sandbox as a whole: what `make up`, `down`, `status` and `clean` do, and the `.env` they keep.
+
+Here belongs the order of things, the databases and logins, and the file of settings. How one server is
+started is in its own module. Everything the sandbox keeps is in `.sandbox/` (and, under root, in the Postgres
+home named there).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.aws import REGION, aws_server, ensure_bucket
+from sandbox.postgres import PostgresServer
+from sandbox.processes import LOCALHOST, HttpService, SandboxError, file_lock, last_lines, write_private
+
+ROOT = Path(__file__).resolve().parent.parent
+MARKER = '# written by "make up" for the sandbox'
+WAREHOUSE, DAGSTER = "warehouse", "dagster"
+OWNER = "warehouse_owner"
+BUCKET = "vendor-uploads"
+FULLBAY_PORT = 15080
+FULLBAY_SEED = 20261120
+INVOICES_PER_DAY = 30
+SHOPS = {"": "default", "_NORTH": "north", "_SOUTH": "south"}
+"""Suffix of FULLBAY_API_KEY -> the name under which the source server knows the shop."""
+LOGINS = {
+    "FULLBAY": ("fullbay_etl", "fullbay_writer"),
+    "ODOO_APN": ("odoo_apn_etl", "odoo_apn_writer"),
+    "COMMERCE": ("commerce_etl", "commerce_writer"),
+    "ANALYST": ("analyst_login", "analyst"),
+}
+"""Prefix in `.env` -> login and the group role of the migrations whose rights it gets."""
+SEARCH_PATH = "fullbay, commerce, shoppulse, public"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Status:
+    """One server as `make status` shows it."""
+
+    name: str
+    running: bool
+    address: str
+    pid: int | None
+
+
+@dataclass
+class Started:
+    """The servers that one `up` started itself, filled as it goes: an interrupted `up` can be undone."""
+
+    names: list[str] = field(default_factory=list)
+
+
+class Sandbox:
+    """The servers, databases and settings of one checkout."""
+
+    def __init__(self, root: Path = ROOT, say: Say = print) -> None:
+        self.root = root
+        self.folder = root / ".sandbox"
+        self.env_path = root / ".env"
+        self.postgres = PostgresServer(self.folder / "postgres")
+        self.aws = aws_server(self.folder / "servers")
+        self._written_path = self.folder / "env.json"
+        self._say = say
+
+    # -- what the commands do --------------------------------------------------------------------------------
+
+    def is_foreign(self) -> bool:
+        """Whether there is a `.env` that the sandbox did not write: then it is not ours to serve."""
+        return self.env_path.exists() and not self.env_path.read_text().startswith(MARKER)
+
+    def up(self, started: Started | None = None) -> None:
+        """Have everything running, migrated and written to `.env`. Safe to repeat, and by several at once."""
+        started = started if started is not None else Started()
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        with file_lock(self.folder / "lock"):
+            if self.is_foreign():
+                self._say(".env was not written by the sandbox: no server is started, and it stays as it is.")
+                values = {**_read_env(self.env_path), **os.environ}
+                self._migrate(values)
+                self._prepare_dagster_storage(values)
+                return
+            known = _read_env(self.env_path)
+            api_keys = _api_keys(known)
+            fullbay = self._fullbay(api_keys)
+            services = [self.aws, fullbay]
+            (self.folder / "servers").mkdir(mode=0o700, exist_ok=True)
+            for service in services:
+                if not service.is_running():
+                    started.names.append(service.name)
+                service.launch()
+            if not self.postgres.is_running():
+                started.names.append("postgres")
+                self._say("Starting PostgreSQL ...")
+            self.postgres.start()
+            for service in services:
+                service.wait()
+            values = self._settings(known, api_keys, fullbay.port)
+            self._write_env(values)
+            self._prepare_databases(values)
+            ensure_bucket(self.aws.port, BUCKET)
+            self._migrate(values)
+            self._grant_groups()
+            self._prepare_dagster_storage(values)
+        self._say("The sandbox is up." if started.names else "The sandbox was up already.")
+
+    def down(self, only: list[str] | None = None) -> None:
+        """Stop the servers (or those named in `only`); data is kept, but for the AWS stand-in's."""
+        if not self.folder.exists():
+            self._say("There is no sandbox here.")
+            return
+        with file_lock(self.folder / "lock"):
+            for service in (self._fullbay({}), self.aws):
+                if (only is None or service.name in only) and service.stop():
+                    self._say(f"{service.name} stopped.")
+            if (only is None or "postgres" in only) and self.postgres.pid is not None:
+                self.postgres.stop()
+                self._say("postgres stopped.")
+
+    def status(self) -> list[Status]:
+        """Each server with its address and whether it really answers."""
+        fullbay = self._fullbay({})
+        return [
+            Status(
+                "postgres", self.postgres.is_running(), f"{LOCALHOST}:{self.postgres.port}", self.postgres.pid
+            ),
+            *(
+                Status(service.name, service.is_running(), f"http://{LOCALHOST}:{service.port}", service.pid)
+                for service in (self.aws, fullbay)
+            ),
+        ]
+
+    def clean(self) -> None:
+        """Stop everything and delete all data of the sandbox; a `.env` that was changed by hand is kept."""
+        self.down()
+        if not self.folder.exists():
+            return
+        with file_lock(self.folder / "lock"):
+            if self.env_path.exists() and not self.is_foreign():
+                if _read_env(self.env_path) == self._written():
+                    self.env_path.unlink()
+                else:
+                    self._say(
+                        f"{self.env_path.name} is kept: it holds settings that the sandbox did not write."
+                    )
+            self.postgres.destroy()
+            shutil.rmtree(self.folder)
+        self._say("The sandbox and its data are deleted.")
+
+    def environment(self) -> dict[str, str]:
+        """The environment of this process with `.env` over it, as Dagster's own commands see it."""
+        return {**os.environ, **_read_env(self.env_path)}
+
+    # -- servers ---------------------------------------------------------------------------------------------
+
+    def _fullbay(self, keys: Mapping[str, str]) -> HttpService:
+        named = ",".join(f"{SHOPS[suffix]}={key}" for suffix, key in keys.items())
+        return HttpService(
+            "fullbay",
+            self.folder / "servers",
+            default_port=FULLBAY_PORT,
+            health_path="/healthz",
+            command=lambda port: [
+                sys.executable, "-m", "sandbox.fullbay.server", "--host", LOCALHOST, "--port", str(port),
+                "--seed", str(FULLBAY_SEED), "--invoices-per-day", str(INVOICES_PER_DAY),
+            ],
+            cwd=self.root,
+            secrets={"SANDBOX_FULLBAY_KEYS": named},
+        )  # fmt: skip
+
+    # -- settings --------------------------------------------------------------------------------------------
+
+    def _settings(
+        self, known: Mapping[str, str], api_keys: Mapping[str, str], fullbay_port: int
+    ) -> dict[str, str]:
+        """Every line of the sandbox's `.env`; passwords that are known already stay what they are."""
+
+        def password(name: str) -> str:
+            return known.get(name) or secrets.token_urlsafe(24)
+
+        values = {
+            "ENVIRONMENT": "development",
+            "LOG_LEVEL": "INFO",
+            "DAGSTER_HOME": str(self.root),
+            "DAGSTER_STATE_DIR": str(self.folder / "dagster"),
+            "DAGSTER_DB_HOST": LOCALHOST,
+            "DAGSTER_DB_PORT": str(self.postgres.port),
+            "DAGSTER_DB_NAME": DAGSTER,
+            "DAGSTER_DB_USER": DAGSTER,
+            "DAGSTER_DB_PASSWORD": password("DAGSTER_DB_PASSWORD"),
+            "DB_HOST": LOCALHOST,
+            "DB_PORT": str(self.postgres.port),
+            "DB_NAME": WAREHOUSE,
+            "DB_USER": OWNER,
+            "DB_PASSWORD": password("DB_PASSWORD"),
+        }
+        for prefix, (login, _group) in LOGINS.items():
+            values[f"{prefix}_DB_USER"] = login
+            values[f"{prefix}_DB_PASSWORD"] = password(f"{prefix}_DB_PASSWORD")
+        for suffix, key in api_keys.items():
+            values[f"FULLBAY_API_KEY{suffix}"] = key
+            values[f"FULLBAY_SHOP_NAME{suffix}"] = f"{SHOPS[suffix].replace('default', 'main').title()} shop"
+        return values | {
+            "FULLBAY_API_BASE_URL": f"http://{LOCALHOST}:{fullbay_port}/services/",
+            "FULLBAY_API_VERSION": "v1",
+            "FULLBAY_PUBLIC_IP": LOCALHOST,
+            "AWS_ENDPOINT_URL": f"http://{LOCALHOST}:{self.aws.port}",
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "UPLOAD_BUCKET": BUCKET,
+        }
+
+    def _write_env(self, values: Mapping[str, str]) -> None:
+        """Bring our `.env` up to date by line: lines of the user, and values that the user changed, stay."""
+        written = self._written()
+        lines = self.env_path.read_text().splitlines() if self.env_path.exists() else []
+        if not lines:
+            lines = [f"{MARKER}; delete this line and it is yours: it will not be touched again"]
+        current = _read_env(self.env_path)
+        for name, value in values.items():
+            line = f"{name}={_quoted(value)}"
+            if name not in current:
+                lines.append(line)
+            elif current[name] != value and current[name] == written.get(name, current[name]):
+                lines = [line if re.match(rf"\s*(export\s+)?{name}\s*=", old) else old for old in lines]
+        text = "\n".join(lines) + "\n"
+        if not self.env_path.exists() or text != self.env_path.read_text():
+            write_private(self.env_path, text)
+        write_private(self._written_path, json.dumps(dict(values)))
+
+    def _written(self) -> dict[str, str]:
+        """What the sandbox wrote into `.env` last."""
+        try:
+            return dict(json.loads(self._written_path.read_text()))
+        except (OSError, ValueError):
+            return {}
+
+    # -- databases -------------------------------------------------------------------------------------------
+
+    def _prepare_databases(self, values: Mapping[str, str]) -> None:
+        """Logins and databases. A password is set only when it does not work (a new `.env` or cluster)."""
+        accounts = {values["DB_USER"]: values["DB_PASSWORD"], DAGSTER: values["DAGSTER_DB_PASSWORD"]}
+        accounts |= {login: values[f"{prefix}_DB_PASSWORD"] for prefix, (login, _) in LOGINS.items()}
+        for login, password in accounts.items():
+            if not self._can_log_in(login, password):
+                self.postgres.ensure_login(login, password, create_role=login == OWNER)
+        if self.postgres.create_database(DAGSTER, owner=DAGSTER):
+            # Run configuration and logs of every location are in there: no business of the other logins.
+            self._as_superuser(DAGSTER, f"revoke all on database {DAGSTER} from public")
+        self.postgres.create_database(WAREHOUSE, owner=OWNER)
+        # pgvector is no trusted extension: the owner, who runs the migrations, may not create it.
+        self._as_superuser(WAREHOUSE, "create extension if not exists vector")
+        # For psql and BI tools: the printed queries name their tables without a schema.
+        self._as_superuser(WAREHOUSE, f"alter database {WAREHOUSE} set search_path = {SEARCH_PATH}")
+
+    def _can_log_in(self, login: str, password: str) -> bool:
+        import psycopg2
+
+        try:
+            psycopg2.connect(
+                host=LOCALHOST, port=self.postgres.port, dbname="postgres", user=login, password=password,
+                connect_timeout=5, application_name="sandbox login check",
+            ).close()  # fmt: skip
+            return True
+        except psycopg2.OperationalError:
+            return False
+
+    def _as_superuser(self, database: str, statement: str) -> None:
+        with self.postgres.session(database) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def _migrate(self, values: Mapping[str, str]) -> None:
+        from resources.migrations import migrate
+        from resources.settings import database_settings
+
+        applied = migrate(database_settings("MIGRATION", values))
+        if applied:
+            self._say(f"Migrations applied: {len(applied)}.")
+
+    def _grant_groups(self) -> None:
+        """Give each login the rights of its group role; the roles are made by the migrations."""
+        for login, group in LOGINS.values():
+            self._as_superuser(WAREHOUSE, f"grant {group} to {login}")
+
+    def _prepare_dagster_storage(self, values: Mapping[str, str]) -> None:
+        """Make and upgrade Dagster's tables once, here, under the lock.
+
+        Dagster makes them at the first use, and processes that do so at the same moment leave them broken.
+        The version is kept as the comment of the database itself, so that it can neither survive the data nor
+        be lost before it.
+        """
+        if "DAGSTER_DB_HOST" not in values:
+            return
+        import psycopg2
+
+        Path(values.get("DAGSTER_STATE_DIR") or self.folder / "dagster").mkdir(
+            mode=0o700, parents=True, exist_ok=True
+        )
+        connection = psycopg2.connect(
+            host=values["DAGSTER_DB_HOST"],
+            port=values.get("DAGSTER_DB_PORT", "5432"),
+            dbname=values["DAGSTER_DB_NAME"],
+            user=values["DAGSTER_DB_USER"],
+            password=values["DAGSTER_DB_PASSWORD"],
+            connect_timeout=10,
+        )
+        connection.autocommit = True
+        mark = f"storage of dagster {importlib.metadata.version('dagster')}"
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "select shobj_description(oid, 'pg_database') from pg_database"
+                    " where datname = current_database()"
+                )
+                if cursor.fetchone() == (mark,):
+                    return
+                self._say("Preparing Dagster's storage ...")
+                self._dagster("instance", "migrate", values=values)
+                cursor.execute("select quote_ident(current_database())")
+                row = cursor.fetchone()
+                cursor.execute(f"comment on database {row[0] if row else ''} is %s", (mark,))
+        finally:
+            connection.close()
+
+    def _dagster(self, *arguments: str, values: Mapping[str, str]) -> None:
+        log = self.folder / "servers" / "dagster-storage.log"
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            done = subprocess.run(
+                [sys.executable, "-m", "dagster", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self.root,
+                env={**os.environ, **values},
+                start_new_session=True,
+            )
+        if done.returncode:
+            raise SandboxError(f"dagster {' '.join(arguments)} failed. The end of {log}:\n{last_lines(log)}")
+
+
+def _api_keys(known: Mapping[str, str]) -> dict[str, str]:
+    """One Fullbay key for each shop, by the suffix of its setting: the known one, else a new one."""
+    return {suffix: known.get(f"FULLBAY_API_KEY{suffix}") or secrets.token_hex(16) for suffix in SHOPS}
+
+
+def _read_env(path: Path) -> dict[str, str]:
+    """Names and values of an env file, read as Dagster reads it; empty when there is none."""
+    from dotenv import dotenv_values
+
+    return (
+        {name: value for name, value in dotenv_values(path).items() if value is not None}
+        if path.exists()
+        else {}
+    )
+
+
+def _quoted(value: str) -> str:
+    """A value as python-dotenv reads it back unchanged, for instance a path with a space."""
+    if re.fullmatch(r"[\w./:@%+=,-]*", value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -1,0 +1,172 @@
+"""The sandbox as a whole, on a copy of the tree: up, up again, down, and what happens to `.env`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+from dotenv import dotenv_values
+
+from sandbox.processes import LOCALHOST, birth_mark
+from sandbox.state import MARKER, Sandbox
+from tests.conftest import ROOT, guarded
+
+COPIED = (
+    "sandbox", "resources", "sql", "fullbay_assets", "odoo_apn_assets", "commerce_assets",
+    "dagster.yaml", "workspace.yaml",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A checkout of its own (with a space in its path), with its sandbox up."""
+    tree = tmp_path_factory.mktemp("a checkout")
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif (ROOT / name).exists():
+            shutil.copy(ROOT / name, tree / name)
+    with guarded(tree / ".sandbox" / "postgres"):
+        done = sandbox_command(tree, "up")
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield tree
+        sandbox_command(tree, "clean", "--yes")
+
+
+def sandbox_command(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sandbox", *arguments], cwd=tree, capture_output=True, text=True, timeout=120
+    )
+
+
+def settings(tree: Path) -> dict[str, str]:
+    return {name: value or "" for name, value in dotenv_values(tree / ".env").items()}
+
+
+def pids(tree: Path) -> list[int | None]:
+    return [row.pid for row in Sandbox(tree).status()]
+
+
+def test_everything_answers_after_up(tree: Path) -> None:
+    assert all(row.running for row in Sandbox(tree).status())
+    env = settings(tree)
+    assert env["DAGSTER_HOME"] == str(tree)
+    assert urllib.request.urlopen(f"{env['AWS_ENDPOINT_URL']}/{env['UPLOAD_BUCKET']}").status == 200
+
+
+@pytest.mark.parametrize("prefix", ["", "DAGSTER_", "FULLBAY_", "ODOO_APN_", "COMMERCE_", "ANALYST_"])
+def test_every_login_of_env_gets_in(tree: Path, prefix: str) -> None:
+    env = settings(tree)
+    psycopg2.connect(
+        host=env["DB_HOST"],
+        port=env["DB_PORT"],
+        dbname=env.get(f"{prefix}DB_NAME", env["DB_NAME"]),
+        user=env[f"{prefix}DB_USER"],
+        password=env[f"{prefix}DB_PASSWORD"],
+    ).close()
+
+
+def test_the_analyst_does_not_get_into_dagsters_database(tree: Path) -> None:
+    env = settings(tree)
+    with pytest.raises(psycopg2.OperationalError, match="permission denied"):
+        psycopg2.connect(
+            host=LOCALHOST, port=env["DB_PORT"], dbname="dagster",
+            user=env["ANALYST_DB_USER"], password=env["ANALYST_DB_PASSWORD"],
+        )  # fmt: skip
+
+
+def test_env_holds_secrets_and_is_private(tree: Path) -> None:
+    assert stat.S_IMODE((tree / ".env").stat().st_mode) == 0o600
+    assert (tree / ".env").read_text().startswith(MARKER)
+
+
+def test_no_password_is_in_the_postgres_log(tree: Path) -> None:
+    log = (tree / ".sandbox" / "postgres" / "server.log").read_text()
+    assert [
+        name for name, value in settings(tree).items() if name.endswith("_PASSWORD") and value in log
+    ] == []
+
+
+def test_up_again_changes_nothing(tree: Path) -> None:
+    before, text = pids(tree), (tree / ".env").read_text()
+    done = sandbox_command(tree, "up")
+    assert "up already" in done.stdout, done.stdout + done.stderr
+    assert pids(tree) == before
+    assert (tree / ".env").read_text() == text
+
+
+def test_several_up_at_once_after_down_start_each_server_once(tree: Path) -> None:
+    assert sandbox_command(tree, "down").returncode == 0
+    assert pids(tree) == [None, None, None]
+    text = (tree / ".env").read_text()
+    command = [sys.executable, "-m", "sandbox", "up"]
+    starters = [
+        subprocess.Popen(command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(3)
+    ]
+    said = [starter.communicate(timeout=120)[0] for starter in starters]
+    assert [starter.returncode for starter in starters] == [0, 0, 0], said
+    assert sum("The sandbox is up." in text for text in said) == 1
+    assert all(row.running for row in Sandbox(tree).status())
+    assert (tree / ".env").read_text() == text, "ports and passwords are kept"
+
+
+def test_a_recycled_pid_is_not_killed(tree: Path) -> None:
+    """The record names a pid; when that belongs to another program by now, `down` must leave it alone."""
+    record = tree / ".sandbox" / "servers" / "aws.json"
+    text = record.read_text()
+    bystander = subprocess.Popen(["sleep", "60"])
+    try:
+        pid = Sandbox(tree).aws.pid
+        record.write_text(text.replace(f'"pid": {pid}', f'"pid": {bystander.pid}'))
+        assert Sandbox(tree).aws.pid is None
+        assert not Sandbox(tree).aws.stop()
+        assert birth_mark(bystander.pid) is not None
+    finally:
+        record.write_text(text)
+        bystander.kill()
+        bystander.wait()
+
+
+def test_lines_and_values_of_the_user_stay_in_our_env(tree: Path) -> None:
+    env = tree / ".env"
+    before = env.read_text()
+    own = before.replace("LOG_LEVEL=INFO", "LOG_LEVEL=DEBUG") + "EMBEDDING_URL=http://embed.example\n"
+    env.write_text(own)
+    try:
+        assert sandbox_command(tree, "up").returncode == 0
+        assert env.read_text() == own
+    finally:
+        env.write_text(before)
+
+
+def test_an_env_without_our_mark_is_never_touched(tree: Path, tmp_path: Path) -> None:
+    other = tmp_path / "checkout"
+    shutil.copytree(tree, other, ignore=shutil.ignore_patterns(".sandbox", "__pycache__"))
+    own = "".join((tree / ".env").read_text().splitlines(keepends=True)[1:])
+    (other / ".env").write_text(own)
+    done = sandbox_command(other, "up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no server is started" in done.stdout
+    assert (other / ".env").read_text() == own
+    assert not (other / ".sandbox" / "servers" / "aws.json").exists()
+
+
+def test_clean_without_a_terminal_wants_a_yes(tree: Path) -> None:
+    done = sandbox_command(tree, "clean")
+    assert done.returncode == 1
+    assert "--yes" in done.stderr
+    assert all(row.running for row in Sandbox(tree).status())
+
+
+def test_nothing_but_env_and_the_state_folder_is_written(tree: Path) -> None:
+    there = {name for name in os.listdir(tree) if name not in COPIED}
+    assert there == {".env", ".sandbox"}
