@@ -1,0 +1,1 @@
+"""Code location: vendors' product uploads and the ShopPulse shop analytics."""

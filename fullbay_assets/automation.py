@@ -1,0 +1,105 @@
+"""Jobs and schedules of the Fullbay location. SCHEDULE_EXPRESSION is read when the definitions load."""
+
+import os
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+
+import dagster as dg
+
+from fullbay_assets.partitions import FIRST_DATE
+from fullbay_assets.resources import FullbayResource
+from fullbay_assets.schedule_expression import DEFAULT_EXPRESSION, to_cron
+from resources.postgres import PostgresResource
+from resources.sql import statement
+
+TAGS = {
+    # dagster.yaml lets one run with this tag start at a time; a second writer would only be refused by the lease.
+    "warehouse/writer": "fullbay_assets",
+    "dagster/max_runtime": str(4 * 3600),
+}
+
+fullbay_day = dg.define_asset_job(
+    "fullbay_day",
+    selection=dg.AssetSelection.groups("ingest", "summaries", "records"),
+    tags=TAGS,
+    description="All Fullbay assets for one invoice date.",
+)
+fullbay_range = dg.define_asset_job(
+    "fullbay_range",
+    selection=dg.AssetSelection.groups("ingest", "summaries", "records"),
+    tags=TAGS,
+    description="All Fullbay assets for a range of invoice dates, in one run. The schedules use it.",
+)
+
+WEEKLY = "0 3 * * 0"
+WINDOW_DAYS = 7
+"""Open dates closer than this share a request to the API, so they share a run."""
+
+
+def range_request(first: date, last: date, purpose: str) -> dg.RunRequest:
+    """One run over the dates first to last (inclusive)."""
+    tags = {
+        "dagster/asset_partition_range_start": first.isoformat(),
+        "dagster/asset_partition_range_end": last.isoformat(),
+        "fullbay/purpose": purpose,
+    }
+    return dg.RunRequest(tags=tags)
+
+
+def lookback(now: datetime, days: int) -> tuple[date, date]:
+    """The last `days` finished dates before `now`."""
+    last = now.date() - timedelta(days=1)
+    return max(date.fromisoformat(FIRST_DATE), last - timedelta(days=days - 1)), last
+
+
+def grouped(dates: Iterable[date], gap: int = WINDOW_DAYS) -> Iterator[tuple[date, date]]:
+    """Sorted dates -> ranges; dates at most `gap` days apart fall into one range."""
+    first = last = None
+    for day in dates:
+        if first is None or last is None:
+            first = last = day
+        elif (day - last).days <= gap:
+            last = day
+        else:
+            yield first, last
+            first = last = day
+    if first is not None and last is not None:
+        yield first, last
+
+
+def schedules() -> list[dg.ScheduleDefinition]:
+    """The schedules, with the expression of the environment. Raises `PermanentError` for one that cron cannot say."""
+    expression = os.environ.get("SCHEDULE_EXPRESSION", "").strip() or DEFAULT_EXPRESSION
+
+    @dg.schedule(
+        job=fullbay_range,
+        cron_schedule=to_cron(expression),
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Re-reads the last FULLBAY_LOOKBACK_DAYS dates in one run ({expression}): invoices change after "
+        "posting, and the API has no filter by change.",
+    )
+    def fullbay_ingestion(context: dg.ScheduleEvaluationContext, fullbay: FullbayResource) -> dg.RunRequest:
+        days = fullbay.settings().lookback_days
+        return range_request(*lookback(context.scheduled_execution_time, days), "lookback")
+
+    @dg.schedule(
+        job=fullbay_range,
+        cron_schedule=WEEKLY,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Re-reads every older date that holds an invoice with an open balance: payments come late.",
+    )
+    def fullbay_open_balances(
+        context: dg.ScheduleEvaluationContext, fullbay: FullbayResource, warehouse: PostgresResource
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        before, _ = lookback(context.scheduled_execution_time, fullbay.settings().lookback_days)
+        with warehouse.session("fullbay_open_balances") as session, session.connection.cursor() as cursor:
+            cursor.execute(statement("fullbay/transforms/open_balance_dates"), {"before": before})
+            dates = [row[0] for row in cursor.fetchall()]
+        if not dates:
+            yield dg.SkipReason(f"No invoice before {before} has an open balance.")
+        for first, last in grouped(dates):
+            yield range_request(first, last, "open balances")
+
+    return [fullbay_ingestion, fullbay_open_balances]

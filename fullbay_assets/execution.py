@@ -1,0 +1,85 @@
+"""One step of a Fullbay run: its journal, its lease, its connections, and the record it leaves when it fails.
+
+Every asset opens a step, works, and closes it. Nothing here knows what the work is.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+
+from fullbay_assets.journal import Journal
+from resources.database import connect
+from resources.leases import Lease, lease
+from resources.postgres import PostgresResource
+from resources.sql import Session
+
+INVOICES = "fullbay invoices"
+"""The dataset whose dates a writer leases: raw documents, headers, lines and work orders belong together."""
+
+
+@dataclass
+class Step:
+    """What the body of an asset works with."""
+
+    name: str
+    execution_id: str
+    journal: Journal
+    warehouse: PostgresResource
+    _exits: ExitStack
+    _leases: list[Lease] = field(default_factory=list)
+
+    def session(self) -> Session:
+        """A connection of this step, its statements logged, closed when the step ends."""
+        return self._exits.enter_context(
+            self.warehouse.session(f"{self.name} {self.execution_id}", self.journal.query)
+        )
+
+    def lease(self, first: date, last: date) -> Lease:
+        """The right to write the invoices of these dates (inclusive) until the step ends.
+
+        Raises PermanentError within 5 s when another writer holds some of them.
+        """
+        for held in self._leases:
+            if held.covers and held.covers[0] <= first and last <= held.covers[1]:
+                return held
+        taken = self._exits.enter_context(
+            lease(
+                self.warehouse.settings(),
+                INVOICES,
+                (first, last),
+                holder=self.name,
+                execution_id=self.execution_id,
+            )
+        )
+        self._leases.append(taken)
+        return taken
+
+
+@contextmanager
+def running_step(
+    warehouse: PostgresResource, name: str, execution_id: str, api_endpoint: str = ""
+) -> Iterator[Step]:
+    """Open the execution's records, run the body, and record what it took or why it failed."""
+    began, cpu_began = time.perf_counter(), time.process_time()
+    connection = connect(warehouse.settings(), application_name=f"journal {execution_id}", autocommit=True)
+    try:
+        journal = Journal(
+            connection, execution_id, os.environ.get("ENVIRONMENT") or "development", api_endpoint
+        )
+        journal.open()
+        try:
+            with ExitStack() as exits:
+                yield Step(name, execution_id, journal, warehouse, exits)
+        except BaseException as error:
+            journal.error(error, step=name)
+            raise
+        finally:
+            journal.flush()
+            journal.performance(time.perf_counter() - began, time.process_time() - cpu_began, step=name)
+    finally:
+        connection.close()

@@ -1,0 +1,197 @@
+"""`python -m fullbay_assets.replay`: store quarantined invoices after a fix.
+
+A fix is a new version of our rules, or of the document itself (`--payload`). The invoice then takes the way of a first
+load: raw document, lines, work order, tracker, summaries. What is still refused stays held, with its new reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+
+from fullbay_assets.client import ReceivedInvoice
+from fullbay_assets.execution import Step, running_step
+from fullbay_assets.ingestion import (
+    build_lines,
+    close_execution,
+    refresh_days,
+    refresh_summary,
+    refresh_work_orders,
+)
+from fullbay_assets.parsing import InvalidField, InvalidInvoice, day, decode, key
+from fullbay_assets.raw_store import RawStore
+from fullbay_assets.resources import FullbayResource
+from resources import redaction
+from resources.failures import PipelineError, permanent
+from resources.postgres import PostgresResource
+from resources.settings import read_env_file
+from resources.sql import Session
+
+
+class Held(msgspec.Struct):
+    """A quarantined document as `held_invoices.sql` gives it."""
+
+    id: int
+    invoice_id: str | None
+    shop_key: str
+    invoice_date: date | None
+    stage: str
+    reason: str
+    path: str | None
+    value: str | None
+    message: str
+    payload: memoryview
+    times_seen: int
+    newer: bool | None
+
+
+@dataclass
+class Replayed:
+    """Ids of held documents by how the replay ended."""
+
+    stored: list[int]
+    superseded: list[int]
+    held: list[int]
+
+
+def held_invoices(session: Session, ids: Sequence[int] | None, invoice_id: str | None) -> list[Held]:
+    """Open quarantine records, oldest first."""
+    params = {"ids": list(ids) if ids else None, "invoice_id": invoice_id}
+    rows = session.transaction(
+        lambda: session.run("fullbay/transforms/held_invoices", params, table="invoice_quarantine"),
+        doing="reading the quarantine",
+    )
+    return [Held(*row) for row in rows]
+
+
+def replay(
+    step: Step, fullbay: FullbayResource, held: Sequence[Held], payload: bytes | None = None
+) -> Replayed:
+    """Store what can be stored now; `payload` replaces the document of the only one given.
+
+    A document that an even later version of its invoice has overtaken is closed, not stored.
+    """
+    session = step.session()
+    result = Replayed([], [one.id for one in held if one.newer], [])
+    current = [one for one in held if not one.newer]
+    received = {one.id: _received(one, payload) for one in current}
+    ids = {one.id: received[one.id].primary_key or "" for one in current}
+    for dates in sorted({_date(received[one.id]) for one in current}):
+        group = [one for one in current if _date(received[one.id]) == dates]
+        lease = step.lease(dates, dates)
+        store = RawStore(session, lease, step.execution_id)
+        for one in group:
+            if one.stage != "FLATTEN" or payload is not None:
+                store.store([received[one.id]])
+    for dates in sorted({_date(received[one.id]) for one in current}):
+        build_lines(step, fullbay.rules(), dates, dates)
+        refresh_work_orders(step, fullbay.rules(), dates, dates)
+        refresh_days(step, dates, dates)
+    for target in ("MONTH", "CUSTOMER", "VEHICLE"):
+        refresh_summary(step, target)
+    complete = _complete(session, list(ids.values()))
+    result.stored = [one.id for one in current if ids[one.id] in complete]
+    result.held = [one.id for one in current if ids[one.id] not in complete]
+    _resolve(session, result.stored, "REPLAYED")
+    _resolve(session, result.superseded, "SUPERSEDED")
+    return result
+
+
+def _received(one: Held, payload: bytes | None) -> ReceivedInvoice:
+    body = bytes(one.payload) if payload is None else payload
+    invoice_id, dated = one.invoice_id, one.invoice_date
+    try:
+        document = decode(body)
+        invoice_id = key(document, "primaryKey") or invoice_id
+        dated = day(document, "invoiceDate") or dated
+    except (InvalidInvoice, InvalidField):
+        pass  # storing it gives the same reason, and records it
+    asked = dated or date.today()
+    return ReceivedInvoice(one.shop_key, asked, asked, 1, 0, body, invoice_id, dated)
+
+
+def _date(received: ReceivedInvoice) -> date:
+    return received.invoice_date or received.window_start
+
+
+def _complete(session: Session, ids: list[str]) -> set[str]:
+    rows = session.transaction(
+        lambda: session.run("fullbay/transforms/stored_completely", {"ids": ids}, table="fullbay_raw_data"),
+        doing="looking what is stored",
+    )
+    return {row[0] for row in rows}
+
+
+def _resolve(session: Session, ids: list[int], resolution: str) -> None:
+    params = {"ids": ids, "resolution": resolution}
+    session.transaction(
+        lambda: session.run("fullbay/transforms/resolve_held", params, table="invoice_quarantine"),
+        doing="closing quarantine records",
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status 0 when nothing asked for is held any more, 1 when something is, 2 for an error."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fullbay_assets.replay", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument(
+        "--id", type=int, action="append", help="quarantine id; may be repeated; default: all open"
+    )
+    parser.add_argument("--invoice", help="invoice id (primaryKey)")
+    parser.add_argument("--payload", type=Path, help="file with the corrected document of the one --id given")
+    parser.add_argument("--list", action="store_true", help="show what is held and store nothing")
+    options = parser.parse_args(arguments)
+    read_env_file()
+    redaction.install()
+    try:
+        return _run(options)
+    except PipelineError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _run(options: argparse.Namespace) -> int:
+    warehouse, fullbay = PostgresResource(location="FULLBAY"), FullbayResource()
+    with warehouse.session("replay") as session:
+        held = held_invoices(session, options.id, options.invoice)
+    if options.list or not held:
+        _show(held)
+        return 1 if held and not options.list else 0
+    payload = None
+    if options.payload:
+        if len(held) != 1:
+            raise permanent(
+                f"replaying with {options.payload}",
+                found=f"{len(held)} held documents match",
+                do_next="Name exactly one of them with --id.",
+            )
+        payload = options.payload.read_bytes()
+    with running_step(warehouse, "replay", f"replay-{uuid4()}", "replay") as step:
+        result = replay(step, fullbay, held, payload)
+        close_execution(step)
+    print(f"{len(result.stored)} stored, {len(result.superseded)} superseded, {len(result.held)} still held")
+    if result.held:
+        with warehouse.session("replay") as session:
+            _show(held_invoices(session, None, None))
+    return 1 if result.held else 0
+
+
+def _show(held: Sequence[Held]) -> None:
+    if not held:
+        print("Nothing is held in the quarantine.")
+    for one in held:
+        print(
+            f"{one.id}\t{one.invoice_id or 'no id'}\t{one.shop_key}\t{one.invoice_date}\t{one.stage}\t{one.message}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The assets of the Odoo and APN location."""
