@@ -238,7 +238,7 @@ def header(invoice: dict[str, Any]) -> Header:
             balance=cents(amount(invoice, "balance")),
         )
     except InvalidField as error:
-        raise error.located() from None
+        raise error.located(invoice) from None
 
 
 def flatten(invoice: dict[str, Any], rules: FlatteningRules = FlatteningRules()) -> FlatInvoice:  # noqa: B008
@@ -254,7 +254,7 @@ def flatten(invoice: dict[str, Any], rules: FlatteningRules = FlatteningRules())
         lines = list(_complaint_lines(order, rules, findings))
         lines += _invoice_level_lines(invoice, order, lines)
     except InvalidField as error:
-        raise error.located() from None
+        raise error.located(invoice) from None
     return FlatInvoice(
         head.invoice_id, head.invoice_date, customer_id, vin, head.total, values, lines, findings
     )
@@ -339,10 +339,7 @@ def _complaint_lines(
 ) -> Iterator[Line]:
     for number_of, complaint in enumerate(children(order, "Complaints")):
         where = f"ServiceOrder.Complaints[{number_of}]"
-        try:
-            yield from _lines_of_complaint(complaint, order, where, rules, findings)
-        except InvalidField as error:
-            raise error.located(where) from None
+        yield from _lines_of_complaint(complaint, order, where, rules, findings)
 
 
 def _lines_of_complaint(
@@ -361,23 +358,20 @@ def _lines_of_complaint(
     for number_of, correction in enumerate(corrections):
         here = f"{where}.Corrections[{number_of}]"
         last = number_of == len(corrections) - 1
-        try:
-            detail = _correction_values(correction)
-            billed = amount(correction, "laborHoursTotal")
-            if last:
-                share = 1 - clocked_before
-            else:
-                share = billed / billed_in_all if billed_in_all else Decimal(1) / len(corrections)
-                clocked_before += share
-            yield from _labor_lines(correction, complaint, order, crew, share, context, detail, sublet)
-            parts = _part_lines(correction, here, rules, findings)
-            for line in parts:
-                line.complaint, line.correction = context, detail
-                if sublet:
-                    line.line_item_type, line.sublet = "SUBLET", True
-                yield line
-        except InvalidField as error:
-            raise error.located(here) from None
+        detail = _correction_values(correction)
+        billed = amount(correction, "laborHoursTotal")
+        if last:
+            share = 1 - clocked_before
+        else:
+            share = billed / billed_in_all if billed_in_all else Decimal(1) / len(corrections)
+            clocked_before += share
+        yield from _labor_lines(correction, complaint, order, crew, share, context, detail, sublet)
+        parts = _part_lines(correction, here, rules, findings)
+        for line in parts:
+            line.complaint, line.correction = context, detail
+            if sublet:
+                line.line_item_type, line.sublet = "SUBLET", True
+            yield line
     if not corrections:
         yield from _complaint_level_lines(complaint, order, crew, context, sublet)
     for field, kind, source, taxable in (
@@ -484,22 +478,19 @@ class _Technician(msgspec.Struct, gc=False):
 def _crew(complaint: dict[str, Any], where: str, findings: list[Finding]) -> list[_Technician]:
     """The technicians of a complaint with a portion, their shares adding up to 1; empty when nobody has one."""
     crew: list[_Technician] = []
-    for number_of, assigned in enumerate(children(complaint, "AssignedTechnicians")):
-        try:
-            portion = number(assigned, "portion")
-            portion = HUNDRED if portion is None else portion
-            if portion > 0:
-                crew.append(
-                    _Technician(
-                        text(assigned, "technician", 255),
-                        text(assigned, "technicianNumber", 50),
-                        amount(assigned, "actualHours"),
-                        portion,
-                        ZERO,
-                    )
+    for assigned in children(complaint, "AssignedTechnicians"):
+        portion = number(assigned, "portion")
+        portion = HUNDRED if portion is None else portion
+        if portion > 0:
+            crew.append(
+                _Technician(
+                    text(assigned, "technician", 255),
+                    text(assigned, "technicianNumber", 50),
+                    amount(assigned, "actualHours"),
+                    portion,
+                    ZERO,
                 )
-        except InvalidField as error:
-            raise error.located(f"{where}.AssignedTechnicians[{number_of}]") from None
+            )
     in_all = sum((technician.portion for technician in crew), ZERO)
     for technician in crew:
         technician.share = technician.portion / in_all
@@ -622,16 +613,11 @@ def _read_parts(
 ) -> list[Line]:
     lines = []
     for number_of, part in enumerate(parts):
-        try:
-            line = _part_line(part, rules, pending_counts)
-            core_type = part.get("coreType")
-            if core_type and core_type not in _CORE_TYPES:
-                here = f"{where}.Parts[{number_of}].coreType"
-                findings.append(
-                    Finding("CORE_TYPE", "None, Dirty or Inherent", repr(core_type)[:80], None, here)
-                )
-        except InvalidField as error:
-            raise error.located(f"{where}.Parts[{number_of}]") from None
+        line = _part_line(part, rules, pending_counts)
+        core_type = part.get("coreType")
+        if core_type and core_type not in _CORE_TYPES:
+            here = f"{where}.Parts[{number_of}].coreType"
+            findings.append(Finding("CORE_TYPE", "None, Dirty or Inherent", repr(core_type)[:80], None, here))
         if line is not None:
             lines.append(line)
     return lines
@@ -747,32 +733,27 @@ def header_sum(invoice: dict[str, Any]) -> Decimal:
 
 def _charge_lines(invoice: dict[str, Any], order: dict[str, Any]) -> Iterator[Line]:
     charges = children(order, "MiscCharges")
-    for number_of, charge in enumerate(charges):
-        try:
-            quantity, rate = number(charge, "quantity"), number(charge, "rate")
-            value = number(charge, "amount")
-            if value is None:
-                value = (rate or ZERO) * (Decimal(1) if quantity is None else quantity)
-            value = cents(value)
-            if not value:
-                continue
-            description = text(charge, "description")
-            item = text(charge, "quickBooksItem", 255)
-            yield Line(
-                "FREIGHT"
-                if any(_FREIGHT.search(words) for words in (description, item) if words)
-                else "MISC",
-                part_description=description,
-                quantity=Decimal(1) if quantity is None else quantity,
-                unit_price=rate,
-                line_total_price=value,
-                taxable=switch(charge, "taxable") or False,
-                quickbooks_item=item,
-                quickbooks_item_type=text(charge, "quickBooksItemType", 100),
-                source="CHARGES",
-            )
-        except InvalidField as error:
-            raise error.located(f"ServiceOrder.MiscCharges[{number_of}]") from None
+    for charge in charges:
+        quantity, rate = number(charge, "quantity"), number(charge, "rate")
+        value = number(charge, "amount")
+        if value is None:
+            value = (rate or ZERO) * (Decimal(1) if quantity is None else quantity)
+        value = cents(value)
+        if not value:
+            continue
+        description = text(charge, "description")
+        item = text(charge, "quickBooksItem", 255)
+        yield Line(
+            "FREIGHT" if any(_FREIGHT.search(words) for words in (description, item) if words) else "MISC",
+            part_description=description,
+            quantity=Decimal(1) if quantity is None else quantity,
+            unit_price=rate,
+            line_total_price=value,
+            taxable=switch(charge, "taxable") or False,
+            quickbooks_item=item,
+            quickbooks_item_type=text(charge, "quickBooksItemType", 100),
+            source="CHARGES",
+        )
     total = cents(amount(invoice, "miscChargeTotal"))
     if total and not charges:
         yield Line(

@@ -225,6 +225,7 @@ class LineStore:
             message=str(error),
             payload=document.payload,
             position={"raw_data_id": document.raw_data_id},
+            content_hash=document.content_hash,
         )
         hold(self._session, [held], self._execution_id)
 

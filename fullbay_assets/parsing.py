@@ -10,6 +10,7 @@ Money never passes through a binary float: the JSON text of a number goes straig
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
@@ -37,14 +38,16 @@ _MAX_INTEGER = 2**31 - 1
 
 
 class InvalidField(ValueError):
-    """One field that cannot be what it must be; `located` adds where in the document it stands."""
+    """One field that cannot be what it must be; `located` finds where in the document it stands."""
 
     def __init__(self, reason: str, field: str, value: object, message: str) -> None:
         super().__init__(message)
         self.reason, self.field, self.value, self.message = reason, field, value, message
 
-    def located(self, *parents: str) -> InvalidInvoice:
-        return InvalidInvoice(self.reason, ".".join([*parents, self.field]), self.value, self.message)
+    def located(self, document: dict[str, Any]) -> InvalidInvoice:
+        """The same for the whole invoice. The path is searched only now: reading fields must not pay for it."""
+        path = _path_of(document, "", "", self.field, self.value)
+        return InvalidInvoice(self.reason, path or self.field, self.value, self.message)
 
 
 class InvalidInvoice(ValueError):
@@ -55,6 +58,19 @@ class InvalidInvoice(ValueError):
         self.reason, self.path, self.message = reason, path, message
         self.value = shown if len(shown) <= 200 else f"{shown[:200]}... ({len(shown):,} characters)"
         super().__init__(f"{reason} at {path or 'the document'}: {message}, found {self.value}")
+
+
+def _path_of(node: Any, path: str, name: str, field: str, value: object) -> str | None:
+    """Path of the first place under a field of that name that holds this very value; elements of lists count."""
+    if node is value and name == field:
+        return path
+    places: Iterable[tuple[str, str, Any]] = ()
+    if isinstance(node, dict):
+        places = ((f"{path}.{key}" if path else key, key, item) for key, item in node.items())
+    elif isinstance(node, list):
+        places = ((f"{path}[{index}]", name, item) for index, item in enumerate(node))
+    found = (_path_of(item, where, key, field, value) for where, key, item in places)
+    return next((where for where in found if where is not None), None)
 
 
 def exact_number(text: str) -> Decimal | int:
@@ -252,9 +268,9 @@ def children(source: dict[str, Any], field: str) -> list[dict[str, Any]]:
     """A list of objects; empty when there is nothing. Raises `InvalidField` when something else stands there."""
     value = source.get(field)
     if isinstance(value, list):
-        for index, item in enumerate(value):
+        for item in value:
             if not isinstance(item, dict):
-                raise InvalidField("NOT_AN_OBJECT", f"{field}[{index}]", item, "an object was expected")
+                raise InvalidField("NOT_AN_OBJECT", field, item, "an object was expected")
         return value
     if value is None or value == "" or value == {}:
         return []

@@ -93,7 +93,10 @@ class _Parsed:
 
 @dataclass
 class Held:
-    """An invoice for the quarantine: where it came from, what is wrong, and its bytes."""
+    """An invoice for the quarantine: where it came from, what is wrong, and its bytes.
+
+    `content_hash` takes the place of the hash of the bytes for a stored document, which has no bytes as received.
+    """
 
     invoice_id: str | None
     shop_key: str
@@ -105,6 +108,7 @@ class Held:
     message: str
     payload: bytes
     position: dict[str, Any] = field(default_factory=dict)
+    content_hash: str | None = None
 
 
 @dataclass
@@ -296,7 +300,7 @@ def hold(session: Session, held: Iterable[Held], execution_id: str) -> None:
                 "value": one.value.replace("\x00", "\\u0000"),
                 "message": one.message.replace("\x00", "\\u0000"),
                 "payload": psycopg2.Binary(bytes(one.payload)),
-                "payload_hash": payload_hash(one.payload),
+                "payload_hash": one.content_hash or payload_hash(one.payload),
                 "rule_version": RULE_VERSION,
                 "source_position": json.dumps(one.position),
                 "execution_id": execution_id,

@@ -47,7 +47,7 @@ def reconcile(invoice: dict[str, Any], rules: FlatteningRules = _DEFAULT_RULES) 
         _check_tree(invoice, order, flat)
         _check_lines(invoice, flat)
     except InvalidField as error:
-        raise error.located() from None
+        raise error.located(invoice) from None
     return flat
 
 

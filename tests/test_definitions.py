@@ -1,4 +1,4 @@
-"""The convention test: what every asset, check, job and schedule of every location must carry, and that import does nothing."""
+"""The convention test: what every asset, check and schedule of every location carries; import does nothing."""
 
 from __future__ import annotations
 

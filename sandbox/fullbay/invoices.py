@@ -25,7 +25,6 @@ from sandbox.fullbay.oddities import RATE
 from sandbox.fullbay.parties import (
     DEFAULT_SHOPS,
     NO_ADDRESS,
-    Customer,
     Parties,
     SandboxShop,
     Unit,

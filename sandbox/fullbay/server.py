@@ -1,7 +1,7 @@
-"""An HTTP server that behaves like `getInvoices.php`: token, windows, pages, failures as HTTP 200, and faults on demand.
+"""An HTTP server that behaves like `getInvoices.php`: token, windows, pages, failures as HTTP 200, faults on demand.
 
-`python -m sandbox.fullbay.server` serves the generated invoices; tests use `FullbayServer` in their own process. Faults and
-edits can be ordered from outside with POST /_sandbox/faults and /_sandbox/edits.
+`python -m sandbox.fullbay.server` serves the generated invoices; tests use `FullbayServer` in their own process.
+Faults and edits can be ordered from outside with POST /_sandbox/faults and /_sandbox/edits.
 """
 
 from __future__ import annotations

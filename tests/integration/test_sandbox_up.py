@@ -35,10 +35,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         elif (ROOT / name).exists():
             shutil.copy(ROOT / name, tree / name)
     with guarded(tree / ".sandbox" / "postgres"):
-        done = sandbox_command(tree, "up")
-        assert done.returncode == 0, done.stdout + done.stderr
-        yield tree
-        sandbox_command(tree, "clean", "--yes")
+        try:
+            done = sandbox_command(tree, "up")
+            assert done.returncode == 0, done.stdout + done.stderr
+            yield tree
+        finally:
+            sandbox_command(tree, "clean", "--yes")
 
 
 def sandbox_command(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

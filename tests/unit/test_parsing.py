@@ -57,7 +57,10 @@ def test_what_is_no_number_is_refused_by_field_and_value(given: Any) -> None:
     with pytest.raises(InvalidField) as refused:
         parsing.number({"sellingPrice": given}, "sellingPrice")
     assert refused.value.reason == "NOT_A_NUMBER"
-    assert refused.value.located("Parts[2]").path == "Parts[2].sellingPrice"
+    document = {"Parts": [{"sellingPrice": 1}, {"other": given}, {"sellingPrice": given}]}
+    with pytest.raises(InvalidField) as inside:
+        parsing.number(document["Parts"][2], "sellingPrice")
+    assert inside.value.located(document).path == "Parts[2].sellingPrice"
 
 
 @pytest.mark.parametrize("text", ["1e5000000", "100000000", "-100000000.5", "1E+9"])

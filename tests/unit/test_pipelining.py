@@ -77,8 +77,9 @@ def test_the_first_error_of_a_writer_is_raised() -> None:
 
     with pytest.raises(RuntimeError, match="refused"), Writers(["a"]) as writers:
         writers.submit(fail)
-    with pytest.raises(RuntimeError, match="refused"), Writers(["a"]) as writers:
-        writers.submit(fail)
+    writers = Writers(["a"])
+    writers.submit(fail)
+    with pytest.raises(RuntimeError, match="refused"):
         writers.submit(lambda _: None)
 
 

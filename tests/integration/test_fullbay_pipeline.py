@@ -1,0 +1,506 @@
+"""The Fullbay pipeline on a real Postgres, against a server that behaves like the API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+
+import dagster as dg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fullbay_assets.execution import running_step
+from fullbay_assets.ingestion import build_lines
+from fullbay_assets.replay import held_invoices, replay
+from resources.failures import PermanentError, PipelineError
+from resources.settings import DatabaseSettings
+from sandbox.fullbay.fixtures import hostile_invoices
+from sandbox.fullbay.invoices import expected_day_totals
+from sandbox.fullbay.server import FullbayServer
+from tests.pipeline import FIRST, LAST, Pipeline, contents, query, small_source, writes
+
+DAYS = [FIRST + timedelta(days=n) for n in range((LAST - FIRST).days + 1)]
+
+
+@pytest.fixture
+def source() -> Iterator[FullbayServer]:
+    with small_source() as server:
+        yield server
+
+
+@pytest.fixture
+def pipeline(warehouse_as: Callable[[str], DatabaseSettings], source: FullbayServer) -> Pipeline:
+    """As the login of the location: what it needs more rights for would fail here."""
+    return Pipeline(warehouse_as("fullbay_etl"), source)
+
+
+def a_key(source: FullbayServer, day: date = FIRST, *, shop: int = 0, with_parts: bool = False) -> str:
+    for invoice in source.generator.generated(source.generator.shop_keys[shop], day):
+        if not with_parts or (invoice.cents.parts > 0 and invoice.cents.total > 0):
+            return invoice.primary_key
+    raise AssertionError("no such invoice on that day")
+
+
+def revenue(pipeline: Pipeline) -> Decimal:
+    return pipeline.value("select coalesce(sum(total_revenue), 0) from daily_summary")
+
+
+def source_total(pipeline: Pipeline) -> Decimal:
+    """What the source says now, added up without the pipeline's code."""
+    import json
+
+    total = Decimal(0)
+    for shop in pipeline.server.generator.shop_keys:
+        for row in pipeline.server.overlay.rows(shop, FIRST, LAST):
+            total += Decimal(str(json.loads(row, parse_float=Decimal)["total"]))
+    return total
+
+
+def test_everything_reconciles_to_the_cent(pipeline: Pipeline) -> None:
+    facts = pipeline.run()
+    expected = [expected_day_totals(pipeline.server.generator, day) for day in DAYS]
+    assert facts["status"] == "SUCCESS"
+    assert facts["processed"] == sum(day["invoices"] for day in expected)
+    assert revenue(pipeline) == Decimal(sum(day["total_cents"] for day in expected)) / 100
+    by_day = pipeline.query(
+        "select summary_date, total_invoices, total_revenue from daily_summary order by 1"
+    )
+    assert by_day == [
+        (day, totals["invoices"], Decimal(totals["total_cents"]) / 100)
+        for day, totals in zip(DAYS, expected, strict=True)
+        if totals["invoices"]
+    ]
+    kinds = pipeline.value(
+        """select sum(total_parts_revenue + total_labor_revenue + total_supplies_revenue + total_misc_revenue
+           + total_sublet_revenue) + (select sum(tax_amount) from fullbay_line_items) from daily_summary"""
+    )
+    assert kinds == revenue(pipeline)
+    assert pipeline.value("select sum(total_revenue) from monthly_summary") == revenue(pipeline)
+    assert pipeline.value("select bool_and(reconciled) from invoice_headers")
+    assert pipeline.value("select count(*) from refresh_queue") == 0
+
+
+def test_a_second_run_changes_no_row_but_the_tracker(pipeline: Pipeline) -> None:
+    first = pipeline.run()
+    before, rows = writes(pipeline.settings), contents(pipeline.settings)
+    second = pipeline.run()
+    assert writes(pipeline.settings) == before
+    assert contents(pipeline.settings) == rows
+    assert (second["inserted"], second["updated"], second["processed"]) == (0, 0, first["processed"])
+    assert pipeline.query(
+        "select distinct status, skip_reason, processing_count from processed_invoices_tracker"
+    ) == [("SKIPPED", "UNCHANGED", 2)]
+
+
+def test_dagster_runs_the_graph_with_all_checks_passing(pipeline: Pipeline) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = pipeline.materialize(instance=instance)
+        assert result.success
+        evaluations = result.get_asset_check_evaluations()
+        assert len(evaluations) == 19
+        assert [check.check_name for check in evaluations if not check.passed] == []
+        materialization = result.asset_materializations_for_node("fullbay_line_items")[-1]
+        assert materialization.metadata["dagster/row_count"].value == pipeline.value(
+            "select count(*) from fullbay_line_items"
+        )
+    assert pipeline.value("select status from ingestion_metadata") == "SUCCESS"
+    logged = pipeline.query("select split_part(check_description, ':', 1) from data_quality_log")
+    assert {name for (name,) in logged} == {check.check_name for check in evaluations}
+
+
+def test_every_call_query_and_stage_is_logged(pipeline: Pipeline) -> None:
+    facts = pipeline.run()
+    calls = pipeline.query(
+        "select request_params, response_status_code, response_time_ms from api_request_log"
+    )
+    assert len(calls) == len(pipeline.server.requests)
+    assert {(params["key"], params["token"]) for params, _, _ in calls} == {("***", "***")}
+    stages = {row[0] for row in pipeline.query("select distinct processing_stage from data_processing_log")}
+    assert stages == {"API_FETCH", "JSON_PARSE", "DATA_TRANSFORM", "DB_INSERT"}
+    assert pipeline.value("select count(*) from database_query_log where execution_time_ms is null") == 0
+    assert pipeline.value("select count(*) from performance_metrics_log") == 9
+    validated = pipeline.query(
+        "select validation_rule, sum(records_validated) from business_validation_log group by 1"
+    )
+    assert {count for _, count in validated} == {facts["processed"]}
+    summary = pipeline.query("select * from get_execution_summary(%s)", (facts["execution_id"],))
+    assert len(summary) == 1
+
+
+# Edits
+
+
+def test_a_paid_invoice_is_replaced_and_nothing_else_is_touched(pipeline: Pipeline) -> None:
+    source = pipeline.server
+    key = next(
+        invoice.primary_key
+        for day in DAYS
+        for shop in source.generator.shop_keys
+        for invoice in source.generator.generated(shop, day)
+        if invoice.cents.total > 0
+    )
+    source.overlay.edit(key, lambda invoice: invoice.update(balance=invoice["total"]))
+    pipeline.run()
+    source.overlay.pay(key)
+    facts = pipeline.run()
+    assert (facts["inserted"], facts["updated"]) == (0, 1)
+    assert pipeline.query(
+        "select distinct invoice_balance from fullbay_line_items where fullbay_invoice_id = %s", (key,)
+    ) == [(Decimal("0.00"),)]
+    assert pipeline.value("select version from fullbay_raw_data where fullbay_invoice_id = %s", (key,)) == 2
+
+
+def test_a_removed_part_changes_lines_and_all_four_summaries(pipeline: Pipeline) -> None:
+    key = a_key(pipeline.server, with_parts=True)
+    pipeline.run()
+    pipeline.server.overlay.remove_part(key)
+    pipeline.run()
+    assert revenue(pipeline) == source_total(pipeline)
+    assert_rebuild_changes_nothing(pipeline)
+
+
+def test_a_re_dated_invoice_moves_and_both_dates_are_refreshed(pipeline: Pipeline) -> None:
+    key = a_key(pipeline.server)
+    pipeline.run()
+    target = LAST + timedelta(days=30)
+    pipeline.server.overlay.re_date(key, target)
+    pipeline.run(target, target)
+    assert pipeline.query(
+        "select distinct invoice_date from fullbay_line_items where fullbay_invoice_id = %s", (key,)
+    ) == [(target,)]
+    assert (
+        pipeline.value("select missing_since from invoice_headers where fullbay_invoice_id = %s", (key,))
+        is None
+    )
+    assert pipeline.value("select total_revenue from daily_summary where summary_date = %s", (FIRST,)) == sum(
+        (
+            row[0]
+            for row in pipeline.query(
+                "select total_amount from invoice_headers where invoice_date = %s", (FIRST,)
+            )
+        ),
+        Decimal(0),
+    )
+    assert_rebuild_changes_nothing(pipeline)
+
+
+def test_a_vanished_invoice_is_flagged_and_kept_and_comes_back(pipeline: Pipeline) -> None:
+    key = a_key(pipeline.server)
+    pipeline.run()
+    before = contents(pipeline.settings)["fullbay_line_items"]
+    pipeline.server.overlay.void(key)
+    pipeline.run()
+    flagged = pipeline.query("select fullbay_invoice_id from invoice_headers where missing_since is not null")
+    assert flagged == [(key,)]
+    assert contents(pipeline.settings)["fullbay_line_items"] == before
+    assert pipeline.value("select count(*) from ingestion_run_invoices where outcome = 'VANISHED'") == 1
+    pipeline.run()
+    assert pipeline.value("select count(*) from ingestion_run_invoices where outcome = 'VANISHED'") == 1
+    pipeline.server.overlay.restore(key)
+    pipeline.run()
+    assert pipeline.value("select count(*) from invoice_headers where missing_since is not null") == 0
+
+
+def assert_rebuild_changes_nothing(pipeline: Pipeline) -> None:
+    before = contents(pipeline.settings)
+    for call in (
+        "refresh_daily_summaries(null)",
+        "refresh_monthly_summaries(null)",
+        "refresh_customer_summary(null)",
+        "refresh_vehicle_summary(null)",
+    ):
+        pipeline.query(f"select {call}")
+    assert contents(pipeline.settings) == before
+
+
+edit = st.tuples(
+    st.sampled_from(["pay", "remove_part", "change_tax", "re_date", "void", "restore"]),
+    st.integers(0, 10_000),
+)
+
+
+@settings(
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(edits=st.lists(st.lists(edit, min_size=1, max_size=4), min_size=1, max_size=3))
+def test_incremental_refresh_equals_a_full_rebuild_over_any_edits(
+    pipeline: Pipeline, edits: list[list[tuple[str, int]]]
+) -> None:
+    source = pipeline.server
+    keys = [
+        invoice.primary_key
+        for day in DAYS
+        for shop in source.generator.shop_keys
+        for invoice in source.generator.generated(shop, day)
+    ]
+    pipeline.run()
+    for round_of_edits in edits:
+        for action, number in round_of_edits:
+            key = keys[number % len(keys)]
+            try:
+                if action == "re_date":
+                    source.overlay.re_date(key, DAYS[number % len(DAYS)])
+                elif action == "change_tax":
+                    source.overlay.change_tax(key, str(number % 12))
+                else:
+                    getattr(source.overlay, action)(key)
+            except (KeyError, ValueError):
+                continue  # void already, or without parts
+        pipeline.run()
+    assert pipeline.value(
+        "select coalesce(sum(total_amount), 0) from invoice_headers where missing_since is null"
+    ) == source_total(pipeline)
+    assert_rebuild_changes_nothing(pipeline)
+
+
+# What cannot be stored
+
+
+def test_hostile_invoices_never_block_the_others_and_nothing_is_lost(pipeline: Pipeline) -> None:
+    cases = hostile_invoices()
+    for invoice in cases.values():
+        if invoice["invoiceDate"] != "0000-00-00":
+            invoice["invoiceDate"] = FIRST.isoformat()
+        pipeline.server.overlay.add("DEFAULT", FIRST, invoice)
+    facts = pipeline.run()
+    good = sum(expected_day_totals(pipeline.server.generator, day)["invoices"] for day in DAYS)
+    held = {
+        row[0]: row[1:] for row in pipeline.query("select reason, path, value, stage from invoice_quarantine")
+    }
+    assert facts["status"] == "PARTIAL"
+    assert facts["processed"] == good + len(cases)
+    assert held["MISSING_PRIMARY_KEY"][0] == "primaryKey"
+    assert held["MISSING_SERVICE_ORDER"][0] == "ServiceOrder"
+    assert held["MISSING_INVOICE_DATE"][:2] == ("invoiceDate", "'0000-00-00'")
+    assert held["NUL_CHARACTER"][0] == "ServiceOrder.Complaints[0].note"
+    assert held["NOT_A_NUMBER"][0] in (
+        "total",
+        "ServiceOrder.Complaints[0].Corrections[0].Parts[1].sellingPrice",
+    )
+    assert held["NUMBER_TOO_LARGE"][0].endswith("Parts[1].sellingPrice")
+    assert held["NOT_AN_OBJECT"][0] == "ServiceOrder.Unit"
+    assert held["NOT_A_LIST"][0] == "ServiceOrder.Complaints"
+    quarantined = pipeline.value("select count(*) from invoice_quarantine")
+    stored = pipeline.value("select count(*) from fullbay_raw_data where processed")
+    assert stored + quarantined == good + len(cases)
+    off = cases["off by 12.34"]["primaryKey"]
+    errors = pipeline.value(
+        "select processing_errors from fullbay_raw_data where fullbay_invoice_id = %s", (off,)
+    )
+    assert "LINES_TOTAL: expected 1028.96, found 1016.62" in errors
+    small = cases["off by 0.03"]["primaryKey"]
+    assert pipeline.query(
+        "select line_total_price from fullbay_line_items where fullbay_invoice_id = %s and line_item_type = 'ROUNDING'",
+        (small,),
+    ) == [(Decimal("0.03"),)]
+    failed = pipeline.query(
+        """select failed_records from business_validation_log
+        where validation_rule = 'LINES_TOTAL' and records_failed > 0"""
+    )
+    assert {record["invoice_id"] for (records,) in failed for record in records} == {off, small}
+    again = pipeline.run()
+    assert again["processed"] == good + len(cases)
+    assert pipeline.value("select count(*) from invoice_quarantine") == quarantined
+    assert pipeline.value("select min(times_seen) from invoice_quarantine") == 2
+
+
+def test_a_replay_after_a_fix_gives_the_rows_of_a_first_load(
+    pipeline: Pipeline, warehouse_template: str, postgres: object, tmp_path: object
+) -> None:
+    """The held document is corrected by hand; the tables must then equal those of a run that saw it right at once."""
+    key = a_key(pipeline.server, with_parts=True)
+    pipeline.run()
+    undisturbed = contents(pipeline.settings)
+    for table in (
+        "fullbay_raw_data",
+        "daily_summary",
+        "monthly_summary",
+        "customer_summary",
+        "vehicle_summary",
+    ):
+        pipeline.query(f"delete from {table}")
+    pipeline.query("delete from fullbay_work_orders; delete from processed_invoices_tracker")
+    right = pipeline.server.overlay.invoice(key)
+    pipeline.server.overlay.edit(key, lambda invoice: invoice.update(total="n/a"))
+    pipeline.run()
+    assert contents(pipeline.settings) != undisturbed
+    from tests.invoices import as_bytes
+
+    with pipeline.warehouse.session("test") as session:
+        held = held_invoices(session, None, None)
+    assert [one.invoice_id for one in held] == [key]
+    with running_step(pipeline.warehouse, "replay", "replay-1") as step:
+        still = replay(step, pipeline.fullbay, held)
+    assert still.held == [held[0].id]
+    with running_step(pipeline.warehouse, "replay", "replay-2") as step:
+        done = replay(step, pipeline.fullbay, held, as_bytes(right))
+    assert done.stored == [held[0].id]
+    assert pipeline.query("select resolution from invoice_quarantine") == [("REPLAYED",)]
+    found = contents(pipeline.settings)
+    assert {name: rows for name, rows in found.items() if name != "invoice_headers"} == {
+        name: rows for name, rows in undisturbed.items() if name != "invoice_headers"
+    }
+
+
+def test_an_older_held_version_never_overwrites_a_newer_one(pipeline: Pipeline) -> None:
+    key = a_key(pipeline.server)
+    pipeline.server.overlay.edit(key, lambda invoice: invoice.update(total="n/a"))
+    pipeline.run()
+    with pipeline.warehouse.session("test") as session:
+        held = held_invoices(session, None, None)
+    pipeline.server.overlay.restore(key)
+    pipeline.run()
+    assert pipeline.query("select resolution from invoice_quarantine") == [("SUPERSEDED",)]
+    assert len(held) == 1
+
+
+def test_a_value_only_postgres_refuses_is_held_with_its_column(pipeline: Pipeline) -> None:
+    key = a_key(pipeline.server, with_parts=True)
+
+    def break_it(invoice: dict) -> None:  # type: ignore[type-arg]
+        part = next(
+            part
+            for complaint in invoice["ServiceOrder"]["Complaints"]
+            for correction in complaint["Corrections"]
+            for part in correction["Parts"]
+        )
+        part["quantity"], part["sellingPrice"] = 90_000_000, 0
+
+    pipeline.server.overlay.edit(key, break_it)
+    facts = pipeline.run()
+    assert facts["status"] == "PARTIAL"
+    held = pipeline.query("select fullbay_invoice_id, stage, reason, path from invoice_quarantine")
+    assert held == [(key, "FLATTEN", "POSTGRES_22003", "quantity")]
+    assert pipeline.value("select count(*) from fullbay_raw_data where not processed") == 1
+
+
+# The source misbehaves
+
+
+def quick(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Waits are recorded instead of waited for."""
+    waits: list[float] = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    import fullbay_assets.ingestion as ingestion
+
+    make = ingestion.FullbayClient
+    monkeypatch.setattr(
+        ingestion, "FullbayClient", lambda *args, **facts: make(*args, sleep=waits.append, **facts)
+    )
+    return waits
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "http", "status": 500, "times": 2},
+        {"kind": "http", "status": 503, "times": 3},
+        {"kind": "http", "status": 429, "retry_after": 3},
+        {"kind": "http", "status": 429, "retry_after": 3, "as_date": True},
+        {"kind": "cut"},
+        {"kind": "cut_without_length"},
+        {"kind": "html"},
+        {"kind": "empty"},
+        {"kind": "drift", "page": 2},
+        {"kind": "missing_row"},
+        {"kind": "repeat_row", "page": 2},
+        {"kind": "fail", "message": "Try again later", "times": 2},
+    ],
+    ids=lambda fault: "-".join(str(value) for value in fault.values()),
+)
+def test_a_fault_of_the_source_costs_time_and_nothing_else(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, fault: dict[str, object]
+) -> None:
+    waits = quick(pipeline, monkeypatch)
+    pipeline.server.fault(**fault)  # type: ignore[arg-type]
+    facts = pipeline.run()
+    assert facts["status"] == "SUCCESS"
+    assert revenue(pipeline) == source_total(pipeline)
+    assert waits
+
+
+@pytest.mark.parametrize(
+    ("fault", "words", "calls"),
+    [
+        ({"kind": "http", "status": 401, "times": 9}, "401", 1),
+        ({"kind": "fail", "message": "Invalid API key", "times": 9}, "Invalid API key", 1),
+        ({"kind": "fail", "message": "Database is busy", "times": 9}, "Database is busy", 4),
+        ({"kind": "other_status", "times": 9}, "OK", None),
+        ({"kind": "error_field", "times": 9}, "Something went wrong", None),
+        ({"kind": "http", "status": 429, "retry_after": 4000, "times": 9}, "4000", 1),
+    ],
+    ids=["401", "wrong-key", "fail", "other-status", "error-field", "long-retry-after"],
+)
+def test_a_refusal_is_passed_on_and_recorded(
+    pipeline: Pipeline,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: dict[str, object],
+    words: str,
+    calls: int | None,
+) -> None:
+    quick(pipeline, monkeypatch)
+    pipeline.server.fault(**fault)  # type: ignore[arg-type]
+    with pytest.raises(PipelineError) as refused:
+        pipeline.run(execution_id="refused")
+    assert words in str(refused.value)
+    assert "key-of" not in str(refused.value)
+    if calls is not None:
+        assert len(pipeline.server.requests) == calls
+    status, message = pipeline.query("select status, error_message from ingestion_metadata")[0]
+    assert status == "ERROR"
+    assert words in message
+    assert (
+        pipeline.value(
+            "select count(*) from error_tracking_log where not resolved and stack_trace is not null"
+        )
+        == 1
+    )
+    assert pipeline.value("select count(*) from api_request_log where error_message is not null") >= 1
+
+
+# Two writers
+
+
+def test_a_second_writer_of_the_same_dates_is_refused_within_five_seconds(pipeline: Pipeline) -> None:
+    with running_step(pipeline.warehouse, "first", "first") as step:
+        step.lease(FIRST, FIRST)
+        began = time.monotonic()
+        with pytest.raises(PermanentError) as refused:
+            pipeline.run(execution_id="second")
+        assert time.monotonic() - began < 5
+    assert "first" in str(refused.value)
+    assert str(FIRST) in str(refused.value)
+    assert pipeline.run()["status"] == "SUCCESS"
+
+
+def test_other_dates_may_be_written_at_the_same_time(pipeline: Pipeline) -> None:
+    with running_step(pipeline.warehouse, "first", "first") as step:
+        step.lease(LAST + timedelta(days=1), LAST + timedelta(days=9))
+        assert pipeline.run()["status"] == "SUCCESS"
+
+
+def test_lines_can_be_derived_again(pipeline: Pipeline) -> None:
+    """After a change of rules; the same rules give the same rows."""
+    pipeline.run()
+    before = contents(pipeline.settings)
+    with running_step(pipeline.warehouse, "fullbay_line_items", "again") as step:
+        counts = build_lines(step, pipeline.fullbay.rules(), FIRST, LAST, rebuild=True)
+    assert counts.documents == pipeline.value("select count(*) from fullbay_raw_data")
+    assert contents(pipeline.settings) == before
+
+
+def test_an_analyst_reads_the_summaries_and_not_the_documents(
+    pipeline: Pipeline, warehouse_as: Callable[[str], DatabaseSettings]
+) -> None:
+    import psycopg2
+
+    pipeline.run()
+    analyst = warehouse_as("analyst_login")
+    assert query(analyst, "select count(*) from daily_summary")[0][0] > 0
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        query(analyst, "select count(*) from fullbay_raw_data")
