@@ -66,7 +66,7 @@ TABLES = {
                 "daily_summary",
                 "monthly_summary",
             ),
-            *("customer_summary", "vehicle_summary", "processed_invoices_tracker"),
+            *("customer_summary", "vehicle_summary", "processed_invoices_tracker", "invoice_quarantine"),
         ),
         (),
     ),
@@ -216,7 +216,9 @@ def contents(settings: DatabaseSettings) -> dict[str, list[str]]:
             (table,),
         )
         names = [name for (name,) in columns if name not in VOLATILE - set(kept)]
-        listed = ", ".join(f'"{name}"' for name in names)
+        listed = ", ".join(
+            "missing_since is not null" if name == "missing_since" else f'"{name}"' for name in names
+        )
         found[table] = [
             row[0] for row in query(settings, f"select row({listed})::text from {table} order by 1")
         ]
@@ -227,7 +229,7 @@ def writes(settings: DatabaseSettings) -> dict[str, str]:
     """A fingerprint of the row versions of each content table: a row that is written again, even equal, changes it."""
     found = {}
     for table in TABLES:
-        if table != "processed_invoices_tracker":
+        if table not in ("processed_invoices_tracker", "invoice_quarantine"):
             versions = f"select md5(string_agg(ctid::text || xmin::text, ',' order by ctid)) from {table}"
             found[table] = query(settings, versions)[0][0]
     return found
