@@ -6,17 +6,13 @@ from datetime import date, datetime, timedelta
 
 import dagster as dg
 
-from fullbay_assets.partitions import FIRST_DATE
+from fullbay_assets.partitions import first_date
 from fullbay_assets.resources import FullbayResource
 from fullbay_assets.schedule_expression import DEFAULT_EXPRESSION, to_cron
 from resources.postgres import PostgresResource
 from resources.sql import statement
 
-TAGS = {
-    # dagster.yaml lets one run with this tag start at a time; a second writer would only be refused by the lease.
-    "warehouse/writer": "fullbay_assets",
-    "dagster/max_runtime": str(4 * 3600),
-}
+TAGS = {"dagster/max_runtime": str(4 * 3600)}
 
 fullbay_day = dg.define_asset_job(
     "fullbay_day",
@@ -35,6 +31,9 @@ WEEKLY = "0 3 * * 0"
 WINDOW_DAYS = 7
 """Open dates closer than this share a request to the API, so they share a run."""
 
+LONGEST_RANGE = 92
+"""Days of one such run: it must end well before its maximum runtime, whatever the API's speed."""
+
 
 def range_request(first: date, last: date, purpose: str) -> dg.RunRequest:
     """One run over the dates first to last (inclusive)."""
@@ -49,16 +48,18 @@ def range_request(first: date, last: date, purpose: str) -> dg.RunRequest:
 def lookback(now: datetime, days: int) -> tuple[date, date]:
     """The last `days` finished dates before `now`."""
     last = now.date() - timedelta(days=1)
-    return max(date.fromisoformat(FIRST_DATE), last - timedelta(days=days - 1)), last
+    return max(first_date(), last - timedelta(days=days - 1)), last
 
 
-def grouped(dates: Iterable[date], gap: int = WINDOW_DAYS) -> Iterator[tuple[date, date]]:
-    """Sorted dates -> ranges; dates at most `gap` days apart fall into one range."""
+def grouped(
+    dates: Iterable[date], gap: int = WINDOW_DAYS, longest: int = LONGEST_RANGE
+) -> Iterator[tuple[date, date]]:
+    """Sorted dates -> ranges of at most `longest` days; dates at most `gap` days apart fall into one range."""
     first = last = None
     for day in dates:
         if first is None or last is None:
             first = last = day
-        elif (day - last).days <= gap:
+        elif (day - last).days <= gap and (day - first).days < longest:
             last = day
         else:
             yield first, last

@@ -8,10 +8,10 @@ from datetime import date
 
 import dagster as dg
 
+from fullbay_assets.assets import asset_step
 from fullbay_assets.assets.ingest import fullbay_line_items, fullbay_raw_data, fullbay_work_orders
 from fullbay_assets.assets.records import ingestion_metadata, processed_invoices_tracker
 from fullbay_assets.assets.summaries import customer_summary, daily_summary, monthly_summary, vehicle_summary
-from fullbay_assets.execution import running_step
 from fullbay_assets.journal import QualityCheck
 from fullbay_assets.partitions import FIRST_DATE, dates_of_tags
 from resources.postgres import PostgresResource
@@ -40,7 +40,7 @@ def check_by_sql(
     @dg.asset_check(asset=asset, name=name, description=description, blocking=blocking)
     def check(context: dg.AssetCheckExecutionContext, warehouse: PostgresResource) -> dg.AssetCheckResult:
         first, last = dates_of_tags(context.run.tags) or ALL_DATES
-        with running_step(warehouse, name, context.run.run_id) as step:
+        with asset_step(context, warehouse, name) as step:
             session = step.session()
             params = {"first": first, "last": last, "execution_id": step.execution_id}
             rows = session.transaction(

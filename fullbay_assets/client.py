@@ -23,7 +23,15 @@ from typing import IO, Self
 import requests
 
 from fullbay_assets import public_address
-from fullbay_assets.protocol import PageAnswer, Record, Refusal, decode_page, token, windows
+from fullbay_assets.protocol import (
+    PageAnswer,
+    Record,
+    Refusal,
+    beginning_of,
+    decode_page,
+    token,
+    windows,
+)
 from fullbay_assets.public_address import PublicAddress
 from resources.failures import RETRY_DELAYS, PipelineError, permanent, retrying, transient
 from resources.http import HttpAnswer, get, new_session, retry_after_seconds
@@ -391,7 +399,7 @@ class FullbayClient:
         status = answer.status
         if status == 200:
             return
-        text = redact(answer.body[:2000].decode(errors="replace")).strip()[:200]
+        text = beginning_of(answer.body, 200)
         found = f"HTTP {status}" + (f", {text!r}" if text else "")
         if status in _TRANSIENT_STATUSES or status >= 500:
             wait = retry_after_seconds(answer.headers.get("Retry-After"), now=self._clock())

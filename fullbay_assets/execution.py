@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from fullbay_assets.journal import Journal
+from resources import redaction
 from resources.database import connect
 from resources.leases import Lease, lease
 from resources.postgres import PostgresResource
@@ -65,6 +66,7 @@ def running_step(
     warehouse: PostgresResource, name: str, execution_id: str, api_endpoint: str = ""
 ) -> Iterator[Step]:
     """Open the execution's records, run the body, and record what it took or why it failed."""
+    redaction.install()
     began, cpu_began = time.perf_counter(), time.process_time()
     connection = connect(warehouse.settings(), application_name=f"journal {execution_id}", autocommit=True)
     try:

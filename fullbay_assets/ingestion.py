@@ -26,6 +26,7 @@ from fullbay_assets.line_store import (
 )
 from fullbay_assets.raw_store import RawCounts, RawStore
 from fullbay_assets.rules import RULES
+from resources.failures import PipelineError, permanent
 from resources.pipelining import Writers, fewer_collections, prefetched
 from resources.settings import FullbaySettings, Shop
 from resources.sql import Session
@@ -50,7 +51,7 @@ class Ingested:
     shops: list[str] = field(default_factory=list)
 
     def add(self, shop: Shop, stats: ClientStats) -> None:
-        self.shops.append(shop.key)
+        self.shops.append(shop.name or shop.key)
         self.requests += stats.requests
         self.retries += stats.retries
         self.repeated += stats.repeated
@@ -83,11 +84,18 @@ def ingest(
     with step.journal.stage("API_FETCH") as facts, fewer_collections():
         lease = step.lease(first, last)
         stores = [RawStore(step.session(), lease, step.execution_id, spool) for _ in range(WRITERS)]
+        failures: list[PipelineError] = []
         for shop in settings.shops:
-            with FullbayClient(settings, shop, on_request=step.journal.api_call) as client:
-                _store_all(stores, prefetched(batches(client.invoices(first, last))), result.counts)
-                result.add(shop, client.stats)
-            result.counts.vanished += stores[0].flag_missing(shop.key, first, last)
+            try:
+                with FullbayClient(settings, shop, on_request=step.journal.api_call) as client:
+                    _store_all(stores, prefetched(batches(client.invoices(first, last))), result.counts)
+                    result.add(shop, client.stats)
+                result.counts.vanished += stores[0].flag_missing(shop.key, first, last)
+            except PipelineError as failure:
+                # A refused key of one shop keeps no other shop waiting; the step fails when all have been read.
+                failures.append(failure)
+        if failures:
+            raise failures[0] if len(failures) == 1 else _all_of(failures)
         facts.update(records=result.counts.received, batch_size=BATCH_INVOICES)
     step.journal.log_stage(
         "JSON_PARSE",
@@ -96,6 +104,15 @@ def ingest(
         errors=_held(result.counts.quarantined),
     )
     return result
+
+
+def _all_of(failures: list[PipelineError]) -> PipelineError:
+    found = "; ".join(str(failure) for failure in failures)
+    return permanent(
+        f"reading {len(failures)} shops from Fullbay (getInvoices.php)",
+        found=found,
+        do_next="Put right what each of them names, then run the same dates again.",
+    )
 
 
 def _store_all(stores: list[RawStore], source: Iterator[list[ReceivedInvoice]], counts: RawCounts) -> None:
@@ -190,11 +207,13 @@ def refresh_work_orders(
     step: Step, rules: FlatteningRules, first: date, last: date, *, rebuild: bool = False
 ) -> Refreshed:
     """Bring the service orders whose invoices changed up to date (all of the dates' with `rebuild`)."""
-    step.lease(first, last)
+    lease = step.lease(first, last)
     session = step.session()
     result = Refreshed()
 
     def work() -> list[tuple[int, int]]:
+        with session.connection.cursor() as cursor:
+            lease.check(cursor)
         session.run("fullbay/transforms/set_time_zone", {"time_zone": rules.time_zone}, table="")
         if rebuild:
             params = {"first": first, "last": last, "execution_id": step.execution_id}

@@ -97,7 +97,9 @@ class Journal:
                     "log_api_request",
                     endpoint=call.endpoint[:255],
                     method=call.method,
-                    params=json.dumps(dict(call.params)),
+                    params=json.dumps(
+                        {"shop": call.shop_key, "requested_at": call.requested_at.isoformat(), **call.params}
+                    ),
                     status_code=call.status_code,
                     headers=json.dumps(dict(call.response_headers)),
                     size=call.response_bytes,
@@ -220,11 +222,7 @@ def _category(error: BaseException) -> ErrorCategory:
     if isinstance(error, psycopg2.Error):
         return "DATABASE"
     if isinstance(error, PipelineError):
-        return (
-            "API"
-            if "Fullbay" in error.doing
-            else "DATABASE"
-            if "Postgres" in error.doing
-            else "DATA_PROCESSING"
-        )
+        if "getInvoices" in error.doing or "address" in error.doing:
+            return "API"
+        return "DATABASE" if "Postgres" in error.doing or "lease" in error.doing else "DATA_PROCESSING"
     return "DATA_PROCESSING" if isinstance(error, ValueError) else "SYSTEM"

@@ -269,10 +269,10 @@ def _record(invoice_id: str, finding: Finding) -> dict[str, str]:
         "expected": finding.expected,
         "actual": finding.actual,
         "path": finding.path,
+        "handled": finding.handled,
     }
     if finding.difference is not None:
         record["difference"] = str(finding.difference)
-        record["handled"] = "ROUNDING line" if finding.corrected else "stored and marked"
     if finding.note:
         record["note"] = finding.note
     return record

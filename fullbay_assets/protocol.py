@@ -338,7 +338,14 @@ def _brief(value: object) -> str:
     return redact(str(value))[:KEPT_OF_A_BAD_BODY]
 
 
+def beginning_of(body: bytes, characters: int) -> str:
+    """Return the first characters of a body, redacted, for an error text.
+
+    Redacted before it is cut: half a secret is none that would be recognised. What is redacted is cut too, so
+    it is longer by far than what is kept, also when it shrinks because it is one secret after the other.
+    """
+    return redact(body[: 200 * characters].decode(errors="replace")).strip()[:characters]
+
+
 def _beginning(body: bytes) -> str:
-    """Return the first 500 characters of a body, redacted before it is cut, for an error text."""
-    text = redact(body[: 4 * KEPT_OF_A_BAD_BODY].decode(errors="replace")).strip()
-    return repr(text[:KEPT_OF_A_BAD_BODY]) if text else "nothing"
+    return repr(text) if (text := beginning_of(body, KEPT_OF_A_BAD_BODY)) else "nothing"

@@ -56,13 +56,19 @@ def _total(lines: Iterable[Line]) -> Decimal:
 
 
 def _expect(
-    flat: FlatInvoice, rule: str, expected: Decimal, actual: Decimal, path: str = "", note: str = ""
+    flat: FlatInvoice,
+    rule: str,
+    expected: Decimal,
+    actual: Decimal,
+    path: str = "",
+    note: str = "",
+    tolerance: Decimal = TOLERANCE,
 ) -> None:
     """Record a finding unless both sides, rounded to cents, are within the tolerance."""
     if expected == actual:
         return
     difference = cents(expected) - cents(actual)
-    if abs(difference) > TOLERANCE:
+    if abs(difference) > tolerance:
         flat.findings.append(Finding(rule, str(cents(expected)), str(cents(actual)), difference, path, note))
 
 
@@ -202,7 +208,8 @@ def _check_lines(invoice: dict[str, Any], flat: FlatInvoice) -> None:
     line_tax = sum((line.tax_amount for line in flat.lines), ZERO)
     _expect(flat, "LINES_SUBTOTAL", subtotal, lines, "subTotal")
     _expect(flat, "LINES_TAX", tax, line_tax, "taxTotal")
-    _expect(flat, "LINES_TOTAL", flat.total, lines + line_tax, "total")
+    # Without tolerance: each ROUNDING line, of one cent too, is on record.
+    _expect(flat, "LINES_TOTAL", flat.total, lines + line_tax, "total", tolerance=ZERO)
     left = flat.total - lines - line_tax
     if left and abs(left) <= ROUNDING_LIMIT:
         flat.lines.append(

@@ -84,10 +84,21 @@ class Finding(msgspec.Struct, frozen=True):
     note: str = ""
 
     @property
-    def corrected(self) -> bool:
-        """True when the difference is small enough to be covered by a ROUNDING line."""
+    def small(self) -> bool:
+        """At most the difference that a ROUNDING line may cover."""
         return self.difference is not None and abs(self.difference) <= ROUNDING_LIMIT
 
     @property
+    def corrected(self) -> bool:
+        """A ROUNDING line covers it."""
+        return self.rule == "LINES_TOTAL" and self.small
+
+    @property
     def breaks_reconciliation(self) -> bool:
-        return RULES[self.rule].money and not self.corrected
+        return RULES[self.rule].money and not self.small
+
+    @property
+    def handled(self) -> str:
+        if self.corrected:
+            return "ROUNDING line"
+        return "stored and marked" if self.breaks_reconciliation else "recorded"

@@ -65,8 +65,10 @@ def new_session(user_agent: str, *, pool_size: int = 4) -> requests.Session:
     adapter = _WatchedAdapter(pool_connections=pool_size, pool_maxsize=pool_size, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
-    # urllib3 writes the whole request line, query string included, at DEBUG.
-    logging.getLogger("urllib3.connectionpool").addFilter(_SECRET_FILTER)
+    # urllib3 writes the whole request line, query string included, at DEBUG in the one and, when a header is
+    # malformed, as a WARNING in the other.
+    for name in ("urllib3.connectionpool", "urllib3.connection"):
+        logging.getLogger(name).addFilter(_SECRET_FILTER)
     return session
 
 

@@ -14,7 +14,8 @@ import dagster as dg
 from pydantic import Field
 
 from resources.database import connect
-from resources.settings import DatabaseSettings, Location, database_settings
+from resources.failures import PermanentError
+from resources.settings import DatabaseSettings, Location, database_settings, forget_secrets
 from resources.sql import Observer, QueryRecord, Session
 
 if TYPE_CHECKING:
@@ -34,11 +35,17 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     @contextmanager
     def session(self, application_name: str, observe: Observer = lambda record: None) -> Iterator[Session]:
         """A session for explicit transactions, closed at the end. Connecting is retried after 2, 4 and 8 s."""
-        settings = self.settings()
 
         def open_connection() -> Connection:
             began = time.perf_counter()
-            connection = connect(settings, application_name=application_name)
+            try:
+                connection = connect(self.settings(), application_name=application_name)
+            except PermanentError as refused:
+                if "password authentication failed" not in refused.found:
+                    raise
+                # Rotated since it was read: Secrets Manager is asked once more before the refusal counts.
+                forget_secrets()
+                connection = connect(self.settings(), application_name=application_name)
             observe(QueryRecord("CONNECT", "", "connect", round((time.perf_counter() - began) * 1000), 0))
             return connection
 

@@ -6,11 +6,14 @@ Does not belong here: finding secrets (that is `resources.settings`, which regis
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import logging
 import re
 import sys
 import threading
+from collections.abc import Iterator
 from types import TracebackType
 from urllib.parse import quote, quote_plus
 
@@ -23,9 +26,11 @@ _SHORTEST_SECRET = 4
 # `password=...` of a connection string, and the password of a URL.
 _TELLTALE = re.compile(
     r"(?P<name>(?:[?&]key|\b(?:token|api_?key|password|secret|signature))=)(?P<value>[^\s&'\"<>,;)]+)"
-    r"|(?P<url>\b[a-z][a-z0-9+.-]*://[^\s:/@]+:)(?P<secret>[^\s/@]+)(?=@)",
+    r"|(?P<url>\b[a-z][a-z0-9+.-]*://[^\s:/@]+:)(?P<secret>[^\s/]+)(?=@)",
     re.IGNORECASE,
 )
+
+_ESCAPE = re.compile("%[0-9A-F]{2}")
 
 _lock = threading.Lock()
 _known: set[str] = set()
@@ -33,17 +38,41 @@ _pattern: re.Pattern[str] | None = None
 
 
 def register_secret(value: str) -> None:
-    """Mask `value`, and its URL-quoted and JSON-quoted forms, in every later `redact` of this process."""
+    """Mask `value` in every later `redact` of this process, also quoted for a URL, JSON or HTML, or in base64."""
     global _pattern
     if len(value) < _SHORTEST_SECRET:
         return
-    forms = {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], repr(value)[1:-1]}
+    forms = set(_forms(value))
     with _lock:
         if forms <= _known:
             return
         _known.update(forms)
         longest_first = sorted(_known, key=len, reverse=True)
         _pattern = re.compile("|".join(re.escape(form) for form in longest_first))
+
+
+def _forms(value: str) -> Iterator[str]:
+    """The ways in which other programs write `value` when they quote what they were sent."""
+    yield value
+    in_url = (quote(value, safe=""), quote(value), quote_plus(value))
+    yield from in_url
+    yield from (_ESCAPE.sub(lambda escape: escape[0].lower(), form) for form in in_url)
+    in_json = json.dumps(value)[1:-1]
+    yield from (in_json, in_json.replace("/", "\\/"), json.dumps(value, ensure_ascii=False)[1:-1])
+    yield repr(value)[1:-1]
+    escaped = html.escape(value, quote=False)  # as XML does; with quotes as Python does, and as PHP does
+    yield from (escaped, html.escape(value), html.escape(value).replace("&#x27;", "&#039;"))
+    yield escaped.replace('"', "&quot;")
+    yield from _in_base64(value.encode())
+
+
+def _in_base64(value: bytes) -> Iterator[str]:
+    """What is the same wherever `value` stands in an encoded text: its bits without those that share a character."""
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + value).decode()
+        core = encoded[-(-before * 8 // 6) : (before + len(value)) * 8 // 6]
+        if len(core) > _SHORTEST_SECRET:
+            yield from (core, core.replace("+", "-").replace("/", "_"))
 
 
 def redact(text: str) -> str:

@@ -10,17 +10,19 @@ names.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from resources.failures import PermanentError, permanent, retrying, transient
+from resources.failures import PermanentError, PipelineError, permanent, retrying, transient
 from resources.redaction import register_secret
 
 T = TypeVar("T")
@@ -34,8 +36,12 @@ SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"
 # A rotated secret is seen after at most this long, and Secrets Manager is asked at most this often.
 SECRET_LIFETIME_SECONDS = 300.0
 
+# The password or the query of a URL.
+_MAY_HOLD_A_SECRET = re.compile(r"[@?=]")
 _SHOP_KEY_NAME = re.compile(r"FULLBAY_API_KEY_([A-Za-z0-9_]+)", re.IGNORECASE)
 _LONGEST_SHOP_KEY = 50  # width of every shop_key column
+
+_NOT_JSON = object()
 
 _secrets_read: dict[tuple[str, str, str], tuple[float, Mapping[str, str]]] = {}
 
@@ -127,6 +133,8 @@ def database_settings(location: Location, env: Mapping[str, str] | None = None) 
 
     host, user, password = read("DB_HOST"), read("DB_USER"), read("DB_PASSWORD")
     name, sslmode = read("DB_NAME", "fullbay_data"), read("DB_SSLMODE", "prefer")
+    for part, value in (("DB_HOST", host), ("DB_NAME", name), ("DB_USER", user)):
+        source.refuse_connection_string(part, value)
     port = source.check("DB_PORT", read("DB_PORT", "5432"), _whole_number(1, 65535), 5432)
     source.check("DB_SSLMODE", sslmode, _one_of(SSL_MODES), "prefer")
     source.complain()
@@ -149,7 +157,7 @@ def fullbay_settings(env: Mapping[str, str] | None = None) -> FullbaySettings:
         api_version=source.checked("FULLBAY_API_VERSION", _version, "v1"),
         shops=shops,
         public_ip=source.checked("FULLBAY_PUBLIC_IP", _ipv4, None),
-        lookback_days=source.checked("FULLBAY_LOOKBACK_DAYS", _whole_number(0, 3660), 30),
+        lookback_days=source.checked("FULLBAY_LOOKBACK_DAYS", _whole_number(1, 3660), 30),
         time_zone=source.checked("FULLBAY_TIME_ZONE", _time_zone, "America/New_York"),
         dirty_cores=source.checked("FULLBAY_DIRTY_CORES", _dirty_cores, "refund"),
         connect_timeout=source.checked("FULLBAY_CONNECT_TIMEOUT", _seconds(0.1, 300), 10.0),
@@ -230,30 +238,46 @@ def _get_secret_string(name: str, region: str, endpoint: str, doing: str) -> str
 
     # Our own loop retries, so botocore must not; it would multiply the attempts and the time.
     config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})
-    client = boto3.client("secretsmanager", region_name=region, endpoint_url=endpoint or None, config=config)
+    with _without_debug_lines("botocore"):
+        client = boto3.client(
+            "secretsmanager", region_name=region, endpoint_url=endpoint or None, config=config
+        )
+        try:
+            answer = client.get_secret_value(SecretId=name, VersionStage="AWSCURRENT")
+            return str(answer.get("SecretString", ""))
+        except botocore.exceptions.ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", "unknown"))
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if status >= 500 or "Throttl" in code:
+                failure: PipelineError = transient(doing, found=code, do_next="Run again later.")
+            else:
+                do_next = "Check SECRETS_MANAGER_SECRET_NAME, AWS_REGION and secretsmanager:GetSecretValue."
+                failure = permanent(doing, found=code, do_next=do_next)
+        except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError) as error:
+            failure = transient(
+                doing, found=type(error).__name__, do_next="Check the network and AWS_ENDPOINT_URL."
+            )
+        except botocore.exceptions.BotoCoreError as error:
+            failure = permanent(
+                doing, found=str(error), do_next="Check the AWS credentials and region of this process."
+            )
+        finally:
+            client.close()
+    # Raised out here, not in the handlers: AWS quotes the signed headers, the session token among them, in its
+    # messages, and the foreign error must not stay as the cause or context.
+    raise failure
+
+
+@contextmanager
+def _without_debug_lines(name: str) -> Iterator[None]:
+    """botocore writes signed headers and whole answers, so the secret itself, at DEBUG."""
+    its_logger = logging.getLogger(name)
+    before = its_logger.level
+    its_logger.setLevel(max(before, logging.INFO))
     try:
-        answer = client.get_secret_value(SecretId=name, VersionStage="AWSCURRENT")
-    except botocore.exceptions.ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", "unknown"))
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status >= 500 or "Throttl" in code:
-            raise transient(doing, found=code, do_next="Run again later.") from error
-        raise permanent(
-            doing,
-            found=code,
-            do_next="Check SECRETS_MANAGER_SECRET_NAME, AWS_REGION and secretsmanager:GetSecretValue.",
-        ) from error
-    except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError) as error:
-        raise transient(
-            doing, found=type(error).__name__, do_next="Check the network and AWS_ENDPOINT_URL."
-        ) from error
-    except botocore.exceptions.BotoCoreError as error:
-        raise permanent(
-            doing, found=str(error), do_next="Check the AWS credentials and region of this process."
-        ) from error
+        yield
     finally:
-        client.close()
-    return str(answer.get("SecretString", ""))
+        its_logger.setLevel(before)
 
 
 def _parse_secret(text: str, doing: str) -> dict[str, str]:
@@ -261,8 +285,9 @@ def _parse_secret(text: str, doing: str) -> dict[str, str]:
     try:
         values = json.loads(text)
     except ValueError:
-        # `from None`: the decoder's error carries the whole secret text.
-        raise permanent(doing, found="a value that is not JSON", do_next=do_next) from None
+        values = _NOT_JSON  # raised below: the decoder's error carries the whole secret text
+    if values is _NOT_JSON:
+        raise permanent(doing, found="a value that is not JSON", do_next=do_next)
     if not isinstance(values, dict):
         raise permanent(doing, found=f"JSON of type {type(values).__name__}", do_next=do_next)
     wrong = sorted(key for key, value in values.items() if not isinstance(value, str | int))
@@ -306,8 +331,14 @@ class _Source:
             return check(found)
         except (ValueError, PermanentError) as error:
             reason = error.found if isinstance(error, PermanentError) else str(error)
-            self.wrong.append(f"{name}={found!r} ({reason})")
+            shown = f"={found!r}" if not _MAY_HOLD_A_SECRET.search(found) else ", which is not shown"
+            self.wrong.append(f"{name}{shown} ({reason})")
             return default
+
+    def refuse_connection_string(self, name: str, found: str) -> None:
+        """A connection string in a place that is logged would take its password with it."""
+        if "://" in found or "=" in found:
+            self.wrong.append(f"{name}, which is not shown (a connection string; give each part by itself)")
 
     def complain(self) -> None:
         """Raise for everything collected so far, if anything."""

@@ -45,7 +45,6 @@ from sandbox.state import Sandbox, Started
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-DAYS = 30
 LOCATIONS = ("fullbay_assets", "odoo_apn_assets", "commerce_assets")
 SIGNAL_STEPS = ((0.0, signal.SIGINT), (4.0, signal.SIGTERM), (7.0, signal.SIGKILL))
 UI_SECONDS = 180.0
@@ -98,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--no-ui", action="store_true", help="end after the materialisation")
     parser.add_argument(
-        "--days", type=int, default=DAYS, help="finished days of Fullbay to load (default %(default)s)"
+        "--days", type=int, help="finished days of Fullbay to load (default: all that the sandbox has)"
     )
     chosen = parser.parse_args(arguments)
     # SIGINT too: a shell that starts us in the background hands it over as ignored.
@@ -122,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _stop_what_was_started(sandbox, progress.started)
 
 
-def _run(sandbox: Sandbox, progress: Progress, *, ui: bool, days: int) -> int:
+def _run(sandbox: Sandbox, progress: Progress, *, ui: bool, days: int | None) -> int:
     """Set up, materialise, serve; what was reached stands in `progress` when this is interrupted."""
     with contextlib.ExitStack() as stack:
         # Both refusals come before minutes of work, not after.
@@ -250,12 +249,20 @@ def _members(session: int) -> list[psutil.Process]:
 # -- materialising -------------------------------------------------------------------------------------------
 
 
-def _materialise_all(sandbox: Sandbox, days: int) -> bool:
+def _first_date(sandbox: Sandbox, yesterday: dt.date) -> dt.date:
+    """The first partition, so that the asset graph is complete; a month of a source that is not ours."""
+    given = sandbox.environment().get("FULLBAY_FIRST_DATE", "")
+    if sandbox.is_foreign() or not given:
+        return yesterday - dt.timedelta(days=29)
+    return dt.date.fromisoformat(given)
+
+
+def _materialise_all(sandbox: Sandbox, days: int | None) -> bool:
     """Materialise the locations one after the other; whether all of it went well."""
     from dagster import DagsterInstance
 
     yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
-    first = yesterday - dt.timedelta(days=days - 1)
+    first = _first_date(sandbox, yesterday) if days is None else yesterday - dt.timedelta(days=days - 1)
     results = []
     with DagsterInstance.get() as instance:
         if not sandbox.is_foreign():

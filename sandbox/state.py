@@ -7,6 +7,7 @@ home named there).
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib.metadata
 import json
 import os
@@ -18,6 +19,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sandbox.aws import REGION, aws_server, ensure_bucket
 from sandbox.postgres import PostgresServer
@@ -31,6 +33,8 @@ BUCKET = "vendor-uploads"
 FULLBAY_PORT = 15080
 FULLBAY_SEED = 20261120
 INVOICES_PER_DAY = 30
+HISTORY = dt.timedelta(days=60)
+"""The shops of the sandbox have posted invoices since so long before it was made; earlier dates are empty."""
 SHOPS = {"": "default", "_NORTH": "north", "_SOUTH": "south"}
 """Suffix of FULLBAY_API_KEY -> the name under which the source server knows the shop."""
 LOGINS = {
@@ -77,8 +81,17 @@ class Sandbox:
     # -- what the commands do --------------------------------------------------------------------------------
 
     def is_foreign(self) -> bool:
-        """Whether there is a `.env` that the sandbox did not write: then it is not ours to serve."""
-        return self.env_path.exists() and not self.env_path.read_text().startswith(MARKER)
+        """Whether there is a `.env` that is not ours to serve.
+
+        One that the sandbox did not write; or one in which somebody has put another machine's address: the keys and
+        passwords in it are then real, and the sandbox's own must not be sent there.
+        """
+        if not self.env_path.exists():
+            return False
+        values = _read_env(self.env_path)
+        source = urlsplit(values.get("FULLBAY_API_BASE_URL", "")).hostname
+        elsewhere = any(host not in (None, "", LOCALHOST) for host in (source, values.get("DB_HOST")))
+        return elsewhere or not self.env_path.read_text().startswith(MARKER)
 
     def up(self, started: Started | None = None) -> None:
         """Have everything running, migrated and written to `.env`. Safe to repeat, and by several at once."""
@@ -93,7 +106,8 @@ class Sandbox:
                 return
             known = _read_env(self.env_path)
             api_keys = _api_keys(known)
-            fullbay = self._fullbay(api_keys)
+            first_day = known.get("FULLBAY_FIRST_DATE") or str(dt.datetime.now(dt.UTC).date() - HISTORY)
+            fullbay = self._fullbay(api_keys, first_day)
             services = [self.aws, fullbay]
             (self.folder / "servers").mkdir(mode=0o700, exist_ok=True)
             for service in services:
@@ -106,7 +120,7 @@ class Sandbox:
             self.postgres.start()
             for service in services:
                 service.wait()
-            values = self._settings(known, api_keys, fullbay.port)
+            values = self._settings(known, api_keys, fullbay.port) | {"FULLBAY_FIRST_DATE": first_day}
             self._write_env(values)
             self._prepare_databases(values)
             ensure_bucket(self.aws.port, BUCKET)
@@ -164,7 +178,7 @@ class Sandbox:
 
     # -- servers ---------------------------------------------------------------------------------------------
 
-    def _fullbay(self, keys: Mapping[str, str]) -> HttpService:
+    def _fullbay(self, keys: Mapping[str, str], first_day: str = "") -> HttpService:
         named = ",".join(f"{SHOPS[suffix]}={key}" for suffix, key in keys.items())
         return HttpService(
             "fullbay",
@@ -174,6 +188,7 @@ class Sandbox:
             command=lambda port: [
                 sys.executable, "-m", "sandbox.fullbay.server", "--host", LOCALHOST, "--port", str(port),
                 "--seed", str(FULLBAY_SEED), "--invoices-per-day", str(INVOICES_PER_DAY),
+                "--first-day", first_day,
             ],
             cwd=self.root,
             secrets={"SANDBOX_FULLBAY_KEYS": named},

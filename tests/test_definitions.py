@@ -140,6 +140,17 @@ def test_the_schedule_expression_of_the_environment_counts(monkeypatch: pytest.M
     assert schedules()[0].cron_schedule == "0 9 * * MON-FRI"
 
 
+def test_the_partitions_start_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def first() -> str:
+        assets = [asset for asset in definitions("fullbay_assets").assets or [] if asset.partitions_def]
+        (partitions,) = {asset.partitions_def for asset in assets}
+        return partitions.get_first_partition_key()
+
+    assert first() == "2021-01-01"
+    monkeypatch.setenv("FULLBAY_FIRST_DATE", "2024-03-01")
+    assert first() == "2024-03-01"
+
+
 def test_only_dagster_modules_import_dagster() -> None:
     """The pure modules of a location can be used, tested and timed without it."""
     allowed = {"definitions.py", "automation.py", "checks.py", "partitions.py", "resources.py"}

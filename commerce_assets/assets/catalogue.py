@@ -15,6 +15,7 @@ from resources.run_metadata import materialized
     freshness_policy=UNCHANGING,
     metadata=table_metadata("commerce", "product_categories"),
     code_version="1",
+    pool="commerce_writer",
 )
 def product_categories(
     context: dg.AssetExecutionContext, warehouse: PostgresResource

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
+from fullbay_assets.execution import Step, running_step
+from fullbay_assets.ingestion import close_execution, track_unchanged
 from resources.ddl import table_metadata
+from resources.postgres import PostgresResource
 
 OWNERS = ["team:fullbay-data"]
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=26))
@@ -24,4 +29,27 @@ def described(table: str, group: str, *kinds: str) -> dict[str, Any]:
         "backfill_policy": dg.BackfillPolicy.single_run(),
         "metadata": table_metadata("fullbay", table),
         "code_version": "1",
+        # One run at a time: dagster.yaml queues the others, which the lease would refuse.
+        "pool": "fullbay_writer",
     }
+
+
+@contextmanager
+def asset_step(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext,
+    warehouse: PostgresResource,
+    name: str,
+    api_endpoint: str = "",
+) -> Iterator[Step]:
+    """A step of the run that Dagster executes.
+
+    A run of some assets only (a selection, a backfill of the partitioned ones) has no `ingestion_metadata` step that
+    closes its record: each of its steps then closes it as far as the run has come.
+    """
+    run = context.run
+    with running_step(warehouse, name, run.run_id, api_endpoint) as step:
+        yield step
+        selected = run.asset_selection
+        if selected is not None and dg.AssetKey("ingestion_metadata") not in selected:
+            track_unchanged(step)
+            close_execution(step)

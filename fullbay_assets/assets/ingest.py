@@ -3,9 +3,8 @@
 import dagster as dg
 from pydantic import Field
 
-from fullbay_assets.assets import described
+from fullbay_assets.assets import asset_step, described
 from fullbay_assets.client import ENDPOINT
-from fullbay_assets.execution import running_step
 from fullbay_assets.ingestion import build_lines, count_rows, ingest, refresh_work_orders
 from fullbay_assets.partitions import DAILY, dates_of
 from fullbay_assets.resources import FullbayResource, SpoolResource
@@ -38,7 +37,7 @@ def fullbay_raw_data(
     """
     first, last = dates_of(context)
     require(warehouse.settings, fullbay.settings)
-    with running_step(warehouse, "fullbay_raw_data", context.run_id, ENDPOINT) as step:
+    with asset_step(context, warehouse, "fullbay_raw_data", ENDPOINT) as step:
         result = ingest(step, fullbay.settings(), first, last, spool=spool.documents())
         rows = count_rows(step, "fullbay_raw_data", first, last)
     counts = result.counts
@@ -73,7 +72,7 @@ def fullbay_work_orders(
     Written for the orders whose invoices changed. The API shows no orders that are not invoiced yet.
     """
     first, last = dates_of(context)
-    with running_step(warehouse, "fullbay_work_orders", context.run_id) as step:
+    with asset_step(context, warehouse, "fullbay_work_orders") as step:
         refreshed = refresh_work_orders(step, fullbay.rules(), first, last, rebuild=config.rebuild)
         rows = count_rows(step, "fullbay_work_orders", first, last)
     return materialized(
@@ -97,7 +96,7 @@ def fullbay_line_items(
     not hold is in `business_validation_log` with expected and actual value.
     """
     first, last = dates_of(context)
-    with running_step(warehouse, "fullbay_line_items", context.run_id) as step:
+    with asset_step(context, warehouse, "fullbay_line_items") as step:
         counts = build_lines(
             step, fullbay.rules(), first, last, rebuild=config.rebuild, spool=spool.documents()
         )

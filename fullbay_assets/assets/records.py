@@ -2,10 +2,9 @@
 
 import dagster as dg
 
-from fullbay_assets.assets import described
+from fullbay_assets.assets import asset_step, described
 from fullbay_assets.assets.ingest import fullbay_line_items, fullbay_raw_data, fullbay_work_orders
 from fullbay_assets.assets.summaries import customer_summary, daily_summary, monthly_summary, vehicle_summary
-from fullbay_assets.execution import running_step
 from fullbay_assets.ingestion import close_execution, count_rows, track_unchanged
 from resources.postgres import PostgresResource
 from resources.run_metadata import materialized
@@ -22,7 +21,7 @@ def processed_invoices_tracker(
     Processed and quarantined invoices are marked in the transaction that stores them; here the unchanged ones of the
     run get their SKIPPED, UNCHANGED.
     """
-    with running_step(warehouse, "processed_invoices_tracker", context.run_id) as step:
+    with asset_step(context, warehouse, "processed_invoices_tracker") as step:
         skipped = track_unchanged(step)
         rows = count_rows(step, "processed_invoices_tracker")
     return materialized(row_count=rows, skipped=skipped)
@@ -42,7 +41,7 @@ def ingestion_metadata(
 
     The row is opened by the run's first step and closed here; a step that fails closes it with its error.
     """
-    with running_step(warehouse, "ingestion_metadata", context.run_id) as step:
+    with asset_step(context, warehouse, "ingestion_metadata") as step:
         summary = close_execution(step)
         rows = count_rows(step, "ingestion_metadata")
     return materialized(row_count=rows, **summary)

@@ -2,9 +2,8 @@
 
 import dagster as dg
 
-from fullbay_assets.assets import described
+from fullbay_assets.assets import asset_step, described
 from fullbay_assets.assets.ingest import RebuildConfig, fullbay_line_items
-from fullbay_assets.execution import running_step
 from fullbay_assets.ingestion import count_rows, refresh_days, refresh_summary
 from fullbay_assets.partitions import DAILY, dates_of
 from resources.postgres import PostgresResource
@@ -20,7 +19,7 @@ def daily_summary(
     Refreshes the run's dates and every date that an edit or a re-dated invoice touched.
     """
     first, last = dates_of(context)
-    with running_step(warehouse, "daily_summary", context.run_id) as step:
+    with asset_step(context, warehouse, "daily_summary") as step:
         refreshed = refresh_days(step, first, last)
         rows = count_rows(step, "daily_summary", first, last)
     return materialized(
@@ -59,7 +58,7 @@ def _refreshed(
     table: str,
     target: str,
 ) -> dg.MaterializeResult:
-    with running_step(warehouse, table, context.run_id) as step:
+    with asset_step(context, warehouse, table) as step:
         refreshed = refresh_summary(step, target, rebuild=config.rebuild)
         rows = count_rows(step, table)
     return materialized(row_count=rows, keys=refreshed.keys, rows_stored=refreshed.rows_written)

@@ -17,6 +17,7 @@ from resources.run_metadata import materialized
     freshness_policy=UNCHANGING,
     metadata=table_metadata("ops", "source_columns"),
     code_version="1",
+    pool="odoo_apn_writer",
 )
 def source_columns_table(
     context: dg.AssetExecutionContext, warehouse: PostgresResource

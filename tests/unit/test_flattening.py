@@ -261,8 +261,16 @@ def test_three_cents_become_a_rounding_line_on_record() -> None:
     assert kinds(result)[-1] == ("ROUNDING", "0.03")
     assert total(result) == Decimal("220.03")
     assert result.reconciled
-    assert all(finding.corrected for finding in result.findings)
+    assert [finding.rule for finding in result.findings if finding.corrected] == ["LINES_TOTAL"]
     assert {"I1_SUBTOTAL", "LINES_SUBTOTAL", "LINES_TOTAL"} == rules_of(result)
+
+
+def test_one_cent_is_on_record_too() -> None:
+    result = flat(simple(total=220.01, subTotal=220.01))
+    assert kinds(result)[-1] == ("ROUNDING", "0.01")
+    assert [(finding.rule, finding.handled) for finding in result.findings] == [
+        ("LINES_TOTAL", "ROUNDING line")
+    ]
 
 
 def test_twelve_dollars_are_recorded_and_nothing_is_adjusted() -> None:
