@@ -4,5 +4,5 @@ Belongs here: whatever stands in for the source system. Nothing here is imported
 here imports them: client and server meet only over HTTP.
 
 `invoices` generates (`catalogue`, `parties`, `oddities`, `money` are its parts), `fixtures` holds written-out cases,
-`totals` re-computes an edited invoice, `overlay` keeps edits, `faults` keeps failures to play, `server` serves.
+`totals` re-computes an edited invoice, `overlay` keeps edits, `server` serves and plays failures.
 """

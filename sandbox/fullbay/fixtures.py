@@ -395,6 +395,27 @@ def hostile_invoices() -> dict[str, Json]:
     return cases
 
 
+def hostile_rows() -> dict[str, bytes]:
+    """What no dictionary can hold: rows of a page as bytes, by what is wrong with them.
+
+    Those that are JSON stand in a page without breaking it; "not a number" is JSON to some parsers only.
+    """
+    whole = json.dumps(fixture_b() | {"primaryKey": "99500001"}, separators=(",", ":"))
+    return {
+        "a text for an invoice": b'"FLATBED"',
+        "null for an invoice": b"null",
+        "a list for an invoice": b"[1,2]",
+        "half of a surrogate pair": whole.replace("LOW POWER", "LOW \\ud83d POWER").encode(),
+        "a key given twice": whole.replace('"balance":0', '"balance":1,"balance":0').encode(),
+        "not a number": whole.replace('"balance":0', '"balance":NaN').encode(),
+        "an exponent for an amount": whole.replace('"total":1016.62', '"total":101662e-2').encode(),
+        "thirty digits": whole.replace('"balance":0', '"balance":' + "9" * 30).encode(),
+        "deep nesting": whole.replace(
+            '"BillingAddress":{', '"deep":' + "[" * 400 + "]" * 400 + ',"BillingAddress":{'
+        ).encode(),
+    }
+
+
 def _part(
     key: str,
     description: str,

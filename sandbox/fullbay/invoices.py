@@ -43,8 +43,8 @@ MOST_CORRECTIONS: Final = 15
 CACHED_INVOICES: Final = 3000  # about 40 MB of JSON
 DEFAULT_AS_OF: Final = date(2026, 11, 20)
 
-# First number of each kind of key. Complaint, correction and part keys must fit PostgreSQL's integer for every day up to
-# LAST_DAY: 5,844 days x 8 shops x 1,024 x 32 parts = 1.53e9, plus the base, is below 2.147e9.
+# First number of each kind of key. Complaint, correction and part keys must fit PostgreSQL's integer for every day up
+# to LAST_DAY: 5,844 days x 8 shops x 1,024 x 32 parts = 1.53e9, plus the base, is below 2.147e9.
 INVOICE_BASE: Final = 17_000_000
 SERVICE_ORDER_BASE: Final = 19_250_000
 COMPLAINT_BASE: Final = 48_000_000
@@ -146,7 +146,7 @@ class InvoiceGenerator:
 
     `invoices_per_day` is the mean over all shops and a whole week (weekends have few, some Sundays and three holidays
     none). 465 a day from 2021-01-01 to 2026-11-20 are 1,000,000. `as_of` decides which balances are still open: an
-    invoice on terms is paid some days after its date. It is a constant by default, so that nothing depends on the clock.
+    invoice on terms is paid some days after its date. It is a constant by default: nothing depends on the clock.
     """
 
     def __init__(
@@ -265,7 +265,7 @@ class InvoiceGenerator:
 
 
 class _Invoice:
-    """One invoice while it is drawn; `finish` gives the result. Sums are kept in cents, hundredths of hours, seconds."""
+    """One invoice while it is drawn; `finish` gives the result. Sums are cents, hundredths of hours, seconds."""
 
     def __init__(self, generator: InvoiceGenerator, shop_key: str, day: date, position: int) -> None:
         self.generator = generator
@@ -279,7 +279,8 @@ class _Invoice:
         self.oddities: set[str] = {"shared_service_order"} if self.head.key != self.key else set()
         self.customer = generator.parties.customer(self.shop_index, self.head.customer_position)
         self.day_text = day.isoformat()
-        self.opened = f"{(day - timedelta(days=self.head.opened_days_ago)).isoformat()} {_clock(self.head.opened_seconds)}"
+        opened_on = day - timedelta(days=self.head.opened_days_ago)
+        self.opened = f"{opened_on.isoformat()} {_clock(self.head.opened_seconds)}"
         self.corrections_made = self.assignments_made = self.parts_made = 0
         self.taxable_cents = self.parts_cost = self.mileage_cost = 0
         self.parts_cents = self.labor_cents = self.service_call = self.mileage = 0
@@ -996,7 +997,7 @@ class _Invoice:
         return total
 
     def _sublet_total(self) -> int | float | None:
-        """`subletLaborTotal`: null on nearly all; where a number, it is already inside `laborTotal` (I1 holds without)."""
+        """`subletLaborTotal`: null on nearly all; where a number, it is inside `laborTotal` (I1 holds without it)."""
         draw = self.draw
         if self.sublet_cents and draw() < RATE["sublet_total_given"]:
             self.oddities.add("sublet_total_given")

@@ -6,13 +6,16 @@ The generator stays a pure function; what a shop did after posting is kept here,
 from __future__ import annotations
 
 import json
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from threading import Lock
 from typing import Any
 
-from sandbox.fullbay.invoices import InvoiceGenerator
-from sandbox.fullbay.totals import recompute
+from sandbox.fullbay.invoices import InvoiceGenerator, days
+from sandbox.fullbay.money import to_cents
+from sandbox.fullbay.totals import change_rate, recompute
 
 Json = dict[str, Any]
 
@@ -28,17 +31,50 @@ class Overlay:
 
     def rows(self, shop_key: str, first: date, last: date) -> Iterator[bytes]:
         """The invoices of a shop dated `first` to `last` (inclusive), in order of date, as JSON."""
+        return iter(self.page(shop_key, first, last, 0, None)[1])
+
+    def page(
+        self, shop_key: str, first: date, last: date, start: int, size: int | None
+    ) -> tuple[int, list[bytes]]:
+        """How many invoices the window has, and `size` of them (None: all) from position `start` on.
+
+        Days outside the page are counted, not generated, so a page costs the same in a window of any size.
+        """
         with self._lock:
             changed, added = dict(self._changed), list(self._added)
-        day = first
-        while day <= last:
-            for invoice in self.generator.generated(shop_key, day):
-                if invoice.primary_key not in changed:
-                    yield invoice.row
-            for place in (*changed.values(), *added):
-                if place is not None and place[0] == shop_key and place[1] == day:
-                    yield place[2]
-            day += timedelta(days=1)
+        gone: Counter[date] = Counter()
+        for primary_key in changed:
+            place = self.generator.locate(primary_key)
+            if place is not None and place[0] == shop_key:
+                gone[place[1]] += 1
+        placed: defaultdict[date, list[bytes]] = defaultdict(list)
+        for entry in (*changed.values(), *added):
+            if entry is not None and entry[0] == shop_key:
+                placed[entry[1]].append(entry[2])
+        stop = sys.maxsize if size is None else start + size
+        total, shown = 0, []
+        for day in days(first, last):
+            before = total
+            kept = self.generator.count(shop_key, day) - gone[day]
+            total += kept + len(placed[day])
+            if before >= stop or total <= start:
+                continue
+            of_day = [
+                invoice.row
+                for invoice in self.generator.generated(shop_key, day)
+                if invoice.primary_key not in changed
+            ]
+            shown += (of_day + placed[day])[max(0, start - before) : stop - before]
+        return total, shown
+
+    def totals(self, first: date, last: date, shop_key: str | None = None) -> dict[str, int]:
+        """`invoices` and `total_cents` of a window as the source shows it now, edits included.
+
+        ValueError or KeyError when an added row has no total to add: such a window has no right answer.
+        """
+        shops = self.generator.shop_keys if shop_key is None else (shop_key,)
+        rows = [json.loads(row) for shop in shops for row in self.rows(shop, first, last)]
+        return {"invoices": len(rows), "total_cents": sum(to_cents(row["total"]) for row in rows)}
 
     def invoice(self, primary_key: str) -> Json:
         """One invoice as it is now. KeyError for one that the source does not show."""
@@ -85,17 +121,8 @@ class Overlay:
         return self.edit(primary_key, change)
 
     def change_tax(self, primary_key: str, rate: str) -> Json:
-        """Another tax rate (percent), and every total follows."""
-
-        def change(invoice: Json) -> None:
-            invoice["taxRate"] = invoice["TaxInformation"]["taxRate"] = rate
-            invoice["TaxInformation"]["TaxLineInformation"] = [
-                {"taxTitle": "Changed", "taxRate": 0, "taxTotal": "0"}
-            ]
-            invoice["taxTotal"] = 0.01  # not exempt
-            recompute(invoice)
-
-        return self.edit(primary_key, change)
+        """Another tax rate (percent), and every total follows; an exempt invoice is exempt no more."""
+        return self.edit(primary_key, lambda invoice: change_rate(invoice, rate))
 
     def re_date(self, primary_key: str, day: date) -> Json:
         """The invoice moves to another date."""
@@ -113,9 +140,16 @@ class Overlay:
             self._changed.pop(primary_key, None)
 
     def add(self, shop_key: str, day: date, payload: Json | bytes) -> None:
-        """Show a payload of the caller's own on a date, whatever it is."""
+        """Show a payload of the caller's own on a date, whatever it is. KeyError for an unknown shop."""
+        self.generator.shop_index(shop_key)
         with self._lock:
             self._added.append((shop_key, day, payload if isinstance(payload, bytes) else _encode(payload)))
+
+    def clear(self) -> None:
+        """Forget every edit and everything added."""
+        with self._lock:
+            self._changed.clear()
+            self._added.clear()
 
 
 def _encode(invoice: Json) -> bytes:

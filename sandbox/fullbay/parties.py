@@ -72,7 +72,7 @@ DEFAULT_SHOPS: Final[tuple[SandboxShop, ...]] = (
 def rng_for(*parts: object) -> Random:
     """A generator seeded by the words given: the same in every process (sha256, never `hash()`).
 
-    Only `.random()` of it is used: that sequence is promised stable over Python versions, `choice` and `shuffle` are not.
+    Only `.random()` of it is used: that sequence is promised stable over Python versions, that of `choice` is not.
     """
     digest = hashlib.sha256("|".join(map(str, parts)).encode()).digest()
     return Random(int.from_bytes(digest[:16], "big"))
@@ -146,18 +146,20 @@ class Parties:
         second = pick(draw, words.CUSTOMER_SECOND)
         form = pick(draw, words.CUSTOMER_FORM)
         title = f"{first} {second} {form}".strip()
+        tail = ""
         if draw() < RATE["long_title"]:
-            title += words.LONG_TITLE_TAIL
+            tail = words.LONG_TITLE_TAIL
             oddities.add("long_title")
+        title += tail
         new_title, renamed_on = title, _NEVER
         if draw() < RATE["renamed_customer"]:
-            new_title = f"{first} {second} GROUP {form}".strip()
+            new_title = f"{first} {second} GROUP {form}".strip() + tail
             renamed_on = date(2021 + int(draw() * 6), 1 + int(draw() * 12), 1 + int(draw() * 28))
             oddities.add("renamed_customer")
         line_number = f"01{int(draw() * 100):02d}"
         phone = f"(555) 555-{line_number}"
         if draw() < RATE["long_phone"]:
-            phone = f"(555) 555-{line_number} ext 10{int(draw() * 10)} or 5"  # 30 characters in all
+            phone = f"(555) 555-{line_number} ext 10{int(draw() * 10)} or 5123"  # 30 characters in all
             oddities.add("long_phone")
         city, state, postal_code = pick(draw, words.CITIES)
         street = f"{100 + int(draw() * 9000)} {pick(draw, words.STREETS)}"
@@ -233,6 +235,7 @@ class Parties:
         neighbour = (customer_position + 1) % self.customers_per_shop
         # The neighbour's first unit may itself have a shared VIN: the chain ends, as every step is one customer on and
         # the rate is small; a chain around all customers is cut by the plain VIN.
-        return (
-            str(self.unit(shop_index, neighbour, 0).payload["vin"]) if neighbour > customer_position else vin
-        )
+        if neighbour < customer_position:
+            return vin
+        shared = str(self.unit(shop_index, neighbour, 0).payload["vin"])
+        return shared if len(shared) == len(vin) else vin

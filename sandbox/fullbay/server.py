@@ -1,7 +1,8 @@
 """An HTTP server that behaves like `getInvoices.php`: token, windows, pages, failures as HTTP 200, faults on demand.
 
 `python -m sandbox.fullbay.server` serves the generated invoices; tests use `FullbayServer` in their own process.
-Faults and edits can be ordered from outside with POST /_sandbox/faults and /_sandbox/edits.
+Faults and edits can be ordered from outside with POST /_sandbox/faults and /_sandbox/edits, and cleared with DELETE;
+GET /_sandbox/requests tells what was asked, /_sandbox/totals?startDate=&endDate= what the shops' windows sum to.
 """
 
 from __future__ import annotations
@@ -15,23 +16,36 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from sandbox.fullbay.invoices import InvoiceGenerator
+from sandbox.fullbay.invoices import DEFAULT_AS_OF, InvoiceGenerator
 from sandbox.fullbay.overlay import Overlay
 
 LONGEST_WINDOW = timedelta(days=6)
 KEYS_VARIABLE = "SANDBOX_FULLBAY_KEYS"
 
 FAULTS = (
-    *("fail", "http", "cut", "cut_without_length", "html", "empty", "other_status", "drip", "no_total_pages"),
-    *("drift", "repeat_row", "missing_row", "error_field"),
+    *(
+        "fail",
+        "http",
+        "html",
+        "empty",
+        "php_warning",
+        "cut",
+        "cut_without_length",
+        "cut_chunked",
+        "drip",
+        "slow",
+    ),
+    *("drift", "repeat_row", "missing_row", "no_total_pages", "other_status", "error_field", "huge"),
 )
+
+CONTROLS = ("/_sandbox/faults", "/_sandbox/edits", "/_sandbox/requests", "/_sandbox/totals")
 
 
 @dataclass
@@ -39,7 +53,10 @@ class Fault:
     """What the next `times` requests get instead of a right answer.
 
     `fail` takes `message`; `http` takes `status` and, for 429, `retry_after` in seconds (`as_date` sends an HTTP date);
-    `drip` takes `seconds` between two bytes; `page` limits a fault to that page.
+    `slow` waits `seconds` before it answers, `drip` after every 64 bytes. `drift` is an invoice posted while the client
+    pages: one more in `totalCount`, and every page after the first begins with the last row of the page before.
+    `repeat_row` puts such a row in the place of a right one, `missing_row` leaves the last one out. `huge` adds a
+    field of `size` bytes. `page` limits a fault to that page; the first fault that fits a request is played.
     """
 
     kind: str
@@ -49,6 +66,7 @@ class Fault:
     retry_after: float | None = None
     as_date: bool = False
     seconds: float = 0.05
+    size: int = 1 << 20
     page: int | None = None
 
     def __post_init__(self) -> None:
@@ -124,14 +142,19 @@ class FullbayServer:
             self.faults.append(Fault(kind, **facts))
 
     def next_fault(self, page: int) -> Fault | None:
+        """The first fault that fits the page, one less of it left."""
         with self._lock:
-            if not self.faults or (self.faults[0].page is not None and self.faults[0].page != page):
-                return None
-            fault = self.faults[0]
-            fault.times -= 1
-            if fault.times <= 0:
-                self.faults.popleft()
-            return fault
+            for fault in self.faults:
+                if fault.page in (None, page):
+                    fault.times -= 1
+                    if fault.times <= 0:
+                        self.faults.remove(fault)
+                    return fault
+        return None
+
+    def calls(self, **params: str) -> int:
+        """How many requests came with these parameters: `calls(startDate="2026-10-05", page="2")`."""
+        return sum(request.params.items() >= params.items() for request in list(self.requests))
 
     def refusal(self, params: Mapping[str, str], caller: str) -> str | None:
         """Why the real service would say FAIL, or None."""
@@ -151,7 +174,8 @@ class FullbayServer:
             return "endDate lies before startDate"
         if last - first > LONGEST_WINDOW:
             return "The date range may not be longer than 7 days"
-        if not params.get("page", "1").isdigit() or params.get("page") == "0":
+        page = params.get("page", "1")
+        if not (page.isascii() and page.isdecimal() and int(page) > 0):
             return "page must be a positive number"
         return None
 
@@ -159,18 +183,17 @@ class FullbayServer:
         """One page of a window in the envelope of the service."""
         shop = self.keys[params["key"]]
         first, last = date.fromisoformat(params["startDate"]), date.fromisoformat(params["endDate"])
-        rows = list(self.overlay.rows(shop, first, last))
         number = int(params.get("page", "1"))
         start = (number - 1) * self.page_size
-        shown = rows[start : start + self.page_size]
-        total = len(rows)
+        total, shown = self.overlay.page(shop, first, last, start, self.page_size)
         kind = fault.kind if fault else ""
         if kind == "drift":
             total += 1
         if kind == "missing_row" and shown:
             shown = shown[:-1]
-        if kind == "repeat_row" and start > 0:
-            shown = [rows[start - 1], *shown[1:]]
+        if kind in ("drift", "repeat_row") and start > 0 and shown:
+            before = self.overlay.page(shop, first, last, start - 1, 1)[1]
+            shown = before + (shown[: self.page_size - 1] if kind == "drift" else shown[1:])
         envelope: dict[str, object] = {
             "status": "OK" if kind == "other_status" else "SUCCESS",
             "startRecordNumber": start + 1 if shown else 0,
@@ -184,18 +207,41 @@ class FullbayServer:
             envelope["totalPages"] = max(1, -(-total // self.page_size))
         if kind == "error_field":
             envelope["error"] = "Something went wrong"
+        if kind == "huge" and fault:
+            envelope["padding"] = "x" * fault.size
         return json.dumps(envelope, separators=(",", ":")).encode()[:-1] + b',"resultSet":[%b]}' % b",".join(
             shown
         )
 
     def order(self, path: str, orders: Any) -> object:
         """What a POST to the control endpoints asks for."""
-        for order in orders if isinstance(orders, list) else [orders]:
+        orders = orders if isinstance(orders, list) else [orders]
+        for order in orders:
             if path == "/_sandbox/faults":
                 self.fault(**order)
             else:
                 self._edit(**order)
-        return {"ok": True}
+        return {"ok": len(orders)}
+
+    def told(self, path: str, params: Mapping[str, str]) -> object:
+        """What a GET of the control endpoints shows: requests so far, faults to come, sums of a window."""
+        if path == "/_sandbox/requests":
+            return [{"path": request.path, "params": request.params} for request in list(self.requests)]
+        if path == "/_sandbox/faults":
+            with self._lock:
+                return [asdict(fault) for fault in self.faults]
+        first, last = (date.fromisoformat(params[name]) for name in ("startDate", "endDate"))
+        return {shop: self.overlay.totals(first, last, shop) for shop in self.generator.shop_keys}
+
+    def forget(self, path: str) -> None:
+        """What a DELETE of a control endpoint clears: faults to come, edits, or the list of requests."""
+        if path == "/_sandbox/edits":
+            self.overlay.clear()
+        elif path == "/_sandbox/requests":
+            self.requests.clear()
+        else:
+            with self._lock:
+                self.faults.clear()
 
     def _edit(self, action: str, primary_key: str = "", **facts: Any) -> None:
         overlay = self.overlay
@@ -204,7 +250,8 @@ class FullbayServer:
         elif action == "change_tax":
             overlay.change_tax(primary_key, facts["rate"])
         elif action == "add":
-            overlay.add(facts["shop_key"], date.fromisoformat(facts["day"]), facts["payload"])
+            payload = facts["text"].encode() if "text" in facts else facts["payload"]
+            overlay.add(facts["shop_key"], date.fromisoformat(facts["day"]), payload)
         elif action in ("pay", "remove_part", "void", "restore"):
             getattr(overlay, action)(primary_key)
         else:
@@ -222,6 +269,8 @@ class _Handler(BaseHTTPRequestHandler):
         params = dict(parse_qsl(url.query, keep_blank_values=True))
         if url.path == "/healthz":
             return self._answer(b'{"status":"ok"}')
+        if url.path in CONTROLS:
+            return self._controlled(lambda: self.server_of.told(url.path, params))
         if not url.path.endswith("/getInvoices.php"):
             return self._answer(b"not found", status=404, kind="text/plain")
         source = self.server_of
@@ -230,7 +279,8 @@ class _Handler(BaseHTTPRequestHandler):
         )
         if source.delay:
             time.sleep(source.delay)
-        page = int(params["page"]) if params.get("page", "1").isdigit() and "page" in params else 1
+        asked = params.get("page", "1")
+        page = int(asked) if asked.isdecimal() else 1
         fault = source.next_fault(page)
         if fault is not None and self._fault_answered(fault):
             return None
@@ -244,10 +294,21 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if path not in ("/_sandbox/faults", "/_sandbox/edits"):
             return self._answer(b"not found", status=404, kind="text/plain")
+        return self._controlled(lambda: self.server_of.order(path, json.loads(body)))
+
+    def do_DELETE(self) -> None:
+        path = urlsplit(self.path).path
+        if path not in CONTROLS:
+            return self._answer(b"not found", status=404, kind="text/plain")
+        return self._controlled(lambda: self.server_of.forget(path))
+
+    def _controlled(self, action: Callable[[], object]) -> None:
         try:
-            answer = self.server_of.order(path, json.loads(body))
+            answer = action()
         except (ValueError, TypeError, KeyError) as error:
-            return self._answer(json.dumps({"error": str(error)}).encode(), status=400)
+            return self._answer(
+                json.dumps({"error": f"{type(error).__name__}: {error}"}).encode(), status=400
+            )
         return self._answer(json.dumps(answer).encode())
 
     def _fault_answered(self, fault: Fault) -> bool:
@@ -266,6 +327,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(b"<html><body>Maintenance</body></html>", kind="text/html")
         elif fault.kind == "empty":
             self._answer(b"")
+        elif fault.kind == "php_warning":
+            self._answer(
+                b'<br />\n<b>Warning</b>: too many\n{"status":"SUCCESS","resultSet":[]}', kind="text/html"
+            )
+        elif fault.kind == "slow":
+            time.sleep(fault.seconds)
+            return False
         else:
             return False
         return True
@@ -286,11 +354,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if spoilt == "cut_without_length":
             self.send_header("Connection", "close")
+        elif spoilt == "cut_chunked":
+            self.send_header("Transfer-Encoding", "chunked")
         else:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if spoilt.startswith("cut"):
             body, self.close_connection = body[: len(body) // 2], True
+        if spoilt == "cut_chunked":
+            body = b"%x\r\n%b\r\n" % (len(body), body)  # and no last chunk
         if spoilt == "drip":
             for position in range(0, len(body), 64):
                 self.wfile.write(body[position : position + 64])
@@ -313,12 +385,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=15080)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--invoices-per-day", type=int, default=30)
+    parser.add_argument(
+        "--first-day", type=date.fromisoformat, default=date(2021, 1, 1), help="none before it"
+    )
+    parser.add_argument(
+        "--as-of",
+        type=date.fromisoformat,
+        default=DEFAULT_AS_OF,
+        help="the day on which balances are looked at",
+    )
     parser.add_argument("--page-size", type=int, default=100)
     parser.add_argument(
         "--keys", default="", help=f"SHOP=KEY,SHOP=KEY; better in {KEYS_VARIABLE}: others see arguments"
     )
     options = parser.parse_args(arguments)
-    generator = InvoiceGenerator(options.seed, options.invoices_per_day)
+    generator = InvoiceGenerator(
+        options.seed, options.invoices_per_day, options.first_day, as_of=options.as_of
+    )
     pairs = [
         pair.split("=", 1) for pair in (os.environ.get(KEYS_VARIABLE) or options.keys).split(",") if pair
     ]

@@ -45,7 +45,8 @@ def recompute(invoice: Json) -> None:
             for field in ("partsTotal", "partsCostTotal", "laborTotal", "laborHoursTotal"):
                 complaint[field] = _sum(complaint["Corrections"], field)
     for field in (
-        "partsTotal", "partsCostTotal", "laborTotal", "laborHoursTotal", "serviceCallTotal", "mileageTotal", "mileageCostTotal",
+        "partsTotal", "partsCostTotal", "laborTotal", "laborHoursTotal", "serviceCallTotal", "mileageTotal",
+        "mileageCostTotal",
     ):  # fmt: skip
         order[field] = _sum(complaints, field)
         if field != "partsCostTotal":
@@ -62,7 +63,7 @@ def recompute(invoice: Json) -> None:
         invoice, 0 if was_exempt else percent_of(taxable_cents(invoice), to_milli_percent(invoice["taxRate"]))
     )
     total = to_cents(invoice["total"])
-    invoice["balance"] = number(total if was_open else max(0, min(to_cents(invoice["balance"]), total)))
+    invoice["balance"] = number(max(0, total if was_open else min(to_cents(invoice["balance"]), total)))
 
 
 def change_rate(invoice: Json, rate: str) -> None:
@@ -75,7 +76,7 @@ def change_rate(invoice: Json, rate: str) -> None:
     ]
     set_tax(invoice, percent_of(taxable_cents(invoice), milli_percent))
     total = to_cents(invoice["total"])
-    invoice["balance"] = number(total if was_open else max(0, min(to_cents(invoice["balance"]), total)))
+    invoice["balance"] = number(max(0, total if was_open else min(to_cents(invoice["balance"]), total)))
 
 
 def set_tax(invoice: Json, tax: int) -> None:
