@@ -7,13 +7,13 @@ Does not belong here: finding secrets (that is `resources.settings`, which regis
 from __future__ import annotations
 
 import base64
-import html
 import json
 import logging
 import re
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import product
 from types import TracebackType
 from urllib.parse import quote, quote_plus
 
@@ -60,9 +60,12 @@ def _forms(value: str) -> Iterator[str]:
     in_json = json.dumps(value)[1:-1]
     yield from (in_json, in_json.replace("/", "\\/"), json.dumps(value, ensure_ascii=False)[1:-1])
     yield repr(value)[1:-1]
-    escaped = html.escape(value, quote=False)  # as XML does; with quotes as Python does, and as PHP does
-    yield from (escaped, html.escape(value), html.escape(value).replace("&#x27;", "&#039;"))
-    yield escaped.replace('"', "&quot;")
+    # Programs agree on two characters to escape in HTML and XML, and on the other three in every combination.
+    escaped = value.replace("&", "&amp;").replace("<", "&lt;")
+    for greater, quotes, apostrophe in product(
+        (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;", "&#039;", "&apos;")
+    ):
+        yield escaped.replace(">", greater).replace('"', quotes).replace("'", apostrophe)
     yield from _in_base64(value.encode())
 
 

@@ -310,7 +310,7 @@ def test_hostile_invoices_never_block_the_others_and_nothing_is_lost(pipeline: P
 
 
 def test_a_replay_after_a_fix_gives_the_rows_of_a_first_load(
-    pipeline: Pipeline, warehouse_template: str, postgres: object, tmp_path: object
+    pipeline: Pipeline,
 ) -> None:
     """The held document is corrected by hand; the tables must then equal those of a run that saw it right at once."""
     key = a_key(pipeline.server, with_parts=True)
@@ -342,9 +342,10 @@ def test_a_replay_after_a_fix_gives_the_rows_of_a_first_load(
     assert done.stored == [held[0].id]
     assert pipeline.query("select resolution from invoice_quarantine") == [("REPLAYED",)]
     found = contents(pipeline.settings)
-    assert {name: rows for name, rows in found.items() if name != "invoice_headers"} == {
-        name: rows for name, rows in undisturbed.items() if name != "invoice_headers"
-    }
+    # The header holds the hash of the bytes, which a corrected document has others of; the quarantine keeps its record.
+    for table in ("invoice_headers", "invoice_quarantine"):
+        del found[table], undisturbed[table]
+    assert found == undisturbed
 
 
 def test_an_older_held_version_never_overwrites_a_newer_one(pipeline: Pipeline) -> None:
@@ -427,12 +428,12 @@ def test_a_fault_of_the_source_costs_time_and_nothing_else(
 @pytest.mark.parametrize(
     ("fault", "words", "calls"),
     [
-        ({"kind": "http", "status": 401, "times": 9}, "401", 1),
-        ({"kind": "fail", "message": "Invalid API key", "times": 9}, "Invalid API key", 1),
-        ({"kind": "fail", "message": "Database is busy", "times": 9}, "Database is busy", 4),
-        ({"kind": "other_status", "times": 9}, "OK", None),
-        ({"kind": "error_field", "times": 9}, "Something went wrong", None),
-        ({"kind": "http", "status": 429, "retry_after": 4000, "times": 9}, "4000", 1),
+        ({"kind": "http", "status": 401, "times": 99}, "401", 3),
+        ({"kind": "fail", "message": "Invalid API key", "times": 99}, "Invalid API key", 3),
+        ({"kind": "fail", "message": "Database is busy", "times": 99}, "Database is busy", 12),
+        ({"kind": "other_status", "times": 99}, "OK", None),
+        ({"kind": "error_field", "times": 99}, "Something went wrong", None),
+        ({"kind": "http", "status": 429, "retry_after": 4000, "times": 99}, "4000", 3),
     ],
     ids=["401", "wrong-key", "fail", "other-status", "error-field", "long-retry-after"],
 )
@@ -464,6 +465,39 @@ def test_a_refusal_is_passed_on_and_recorded(
 
 
 # Two writers
+
+
+def test_one_shops_refused_key_keeps_no_other_shop_waiting(pipeline: Pipeline) -> None:
+    import dataclasses
+
+    given = pipeline.fullbay.settings()
+    shops = (dataclasses.replace(given.shops[0], api_key="a key that is none"), *given.shops[1:])
+    pipeline.fullbay = type(pipeline.fullbay).of(dataclasses.replace(given, shops=shops))
+    with pytest.raises(PipelineError, match="Invalid API key"):
+        pipeline.run(execution_id="two of three")
+    stored = pipeline.query("select distinct shop_key from invoice_headers order by 1")
+    assert stored == [(shop.key,) for shop in given.shops[1:]]
+    assert pipeline.value("select status from ingestion_metadata") == "ERROR"
+    assert pipeline.value("select records_inserted from ingestion_metadata") > 0
+
+
+def test_a_run_of_some_assets_closes_its_own_record(pipeline: Pipeline) -> None:
+    """A backfill of the partitioned assets in the UI is such a run; its record stayed RUNNING for ever."""
+    tags = {"dagster/asset_partition_range_start": str(FIRST), "dagster/asset_partition_range_end": str(LAST)}
+    job = pipeline.definitions().resolve_job_def("fullbay_range")
+    for _ in range(2):
+        result = job.execute_in_process(
+            tags=tags, asset_selection=[dg.AssetKey("fullbay_raw_data"), dg.AssetKey("fullbay_line_items")]
+        )
+        assert result.success
+    records = pipeline.query(
+        "select status, records_processed, records_inserted from ingestion_metadata order by id"
+    )
+    assert {status for status, _, _ in records} == {"SUCCESS"}
+    assert records[0][2] == records[0][1] == records[1][1]
+    assert pipeline.query("select distinct status, processing_count from processed_invoices_tracker") == [
+        ("SKIPPED", 2)
+    ]
 
 
 def test_a_second_writer_of_the_same_dates_is_refused_within_five_seconds(pipeline: Pipeline) -> None:
