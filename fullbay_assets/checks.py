@@ -186,13 +186,13 @@ months_equal_days = check_by_sql(
 customers_equal_invoices = check_by_sql(
     "customers_equal_invoices",
     customer_summary,
-    "Each customer's revenue is that of the distinct invoices.",
+    "Customers changed by this run have the revenue of their invoices, and all together that of all days.",
     "ACCURACY",
 )
 vehicles_equal_invoices = check_by_sql(
     "vehicles_equal_invoices",
     vehicle_summary,
-    "Each vehicle's revenue is that of its distinct invoices.",
+    "Vehicles changed by this run have the revenue of their invoices, and all together that of all days.",
     "ACCURACY",
 )
 every_processed_invoice_is_tracked = check_by_sql(

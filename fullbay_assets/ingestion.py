@@ -290,7 +290,8 @@ def close_execution(step: Step) -> dict[str, Any]:
         "queries",
         "api_errors",
     )
-    return dict(zip(names, session.transaction(work, doing="closing the run's record")[0], strict=True))
+    rows = session.transaction(work, doing="closing the run's record")
+    return dict(zip(names, rows[0], strict=True)) if rows else {"status": "ERROR"}
 
 
 DATE_COLUMNS = {

@@ -49,7 +49,7 @@ def asset_step(
     run = context.run
     with running_step(warehouse, name, run.run_id, api_endpoint) as step:
         yield step
-        selected = run.asset_selection
-        if selected is not None and dg.AssetKey("ingestion_metadata") not in selected:
+        whole_job = not run.asset_selection and run.asset_check_selection is None
+        if not whole_job and dg.AssetKey("ingestion_metadata") not in (run.asset_selection or ()):
             track_unchanged(step)
             close_execution(step)

@@ -1,5 +1,5 @@
 -- A run that came to its end, with its counts taken from what it logged. Key: execution_id. May be re-run.
--- SUCCESS: nothing is held back; PARTIAL: some invoices are in the quarantine; the rest is stored.
+-- SUCCESS: nothing is held back; PARTIAL: some invoices are in the quarantine; the rest is stored. One that failed stays failed.
 with seen as (
     select
         count(*) filter (where outcome <> 'VANISHED') as processed,
@@ -49,6 +49,6 @@ set status = case when held.held > 0 then 'PARTIAL' else 'SUCCESS' end,
     error_type = null,
     error_stack_trace = null
 from seen, held, calls, queries, stages
-where run.execution_id = %(execution_id)s
+where run.execution_id = %(execution_id)s and run.status <> 'ERROR'
 returning run.status, run.records_processed, run.records_inserted, run.records_updated, run.records_failed,
     run.line_items_created, run.total_duration_seconds, run.db_query_count, run.api_error_count

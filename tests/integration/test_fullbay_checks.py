@@ -1,0 +1,118 @@
+"""Every check of the Fullbay location fires when what it guards is broken. All are silent in the test of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from fullbay_assets import checks
+from resources.settings import DatabaseSettings
+from resources.sql import statement
+from sandbox.postgres import PostgresServer
+from tests.conftest import settings_of
+from tests.pipeline import FIRST, LAST, Pipeline, query, small_source
+
+RUN = "the run"
+
+BREAKS = {
+    "every_received_invoice_is_stored": "update fullbay_raw_data set content_hash = 'x' where id = %(id)s",
+    "no_invoice_is_quarantined": """
+        insert into invoice_quarantine
+            (shop_key, invoice_date, stage, reason, message, payload, payload_hash, rule_version)
+        values ('default', '2026-10-05', 'PARSE', 'X', 'x', '', repeat('0', 64), '1')""",
+    "no_invoice_vanished": "update invoice_headers set missing_since = now() where raw_data_id = %(id)s",
+    "lines_equal_invoices": "update fullbay_line_items set tax_amount = tax_amount + 1 where id = %(line)s",
+    "every_invoice_reconciles": "update invoice_headers set reconciled = false where raw_data_id = %(id)s",
+    "missing_invoice_numbers": "update fullbay_line_items set invoice_number = null where id = %(line)s",
+    "missing_customer_info": "update fullbay_line_items set customer_title = null where id = %(line)s",
+    "missing_unit_info": "update fullbay_line_items set unit_make = null where id = %(line)s",
+    "zero_prices": "update fullbay_line_items set line_total_price = 0 where id = %(line)s",
+    "missing_labor_hours": "update fullbay_line_items set labor_hours = null where line_item_type = 'LABOR'",
+    "missing_part_numbers": "update fullbay_line_items set shop_part_number = null where line_item_type = 'PART'",
+    "work_orders_equal_invoices": "update fullbay_work_orders set total_amount = total_amount + 1",
+    "daily_revenue_equals_invoices": "update daily_summary set total_revenue = total_revenue + 0.01",
+    "daily_kinds_and_tax_equal_revenue": "update daily_summary set total_misc_revenue = total_misc_revenue + 0.01",
+    "months_equal_days": "update monthly_summary set total_invoices = total_invoices + 1",
+    "customers_equal_invoices": "update customer_summary set total_invoices = total_invoices + 1",
+    "vehicles_equal_invoices": "update vehicle_summary set total_invoices = total_invoices + 1",
+    "every_processed_invoice_is_tracked": "delete from processed_invoices_tracker",
+    "rows_in_equal_rows_out": "update ingestion_metadata set records_processed = records_processed + 1",
+}
+
+
+@pytest.fixture(scope="module")
+def loaded(postgres: PostgresServer, warehouse_template: str) -> Iterator[DatabaseSettings]:
+    name = "checks"
+    postgres.create_database(name, owner="warehouse_owner", template=warehouse_template)
+    settings = settings_of(postgres, name)
+    with small_source(invoices_per_day=9) as source:
+        Pipeline(settings, source).run(execution_id=RUN)
+    yield settings
+    postgres.drop_database(name)
+
+
+def failures(settings: DatabaseSettings, check: str, before: str = "") -> int:
+    """Rows that the check counts as failed after a statement, which is rolled back with it."""
+    import psycopg2
+
+    ids = query(settings, "select min(id) from fullbay_raw_data")[0][0]
+    line = query(settings, "select min(id) from fullbay_line_items where line_total_price <> 0")[0][0]
+    connection = psycopg2.connect(
+        host=settings.host,
+        port=settings.port,
+        dbname=settings.name,
+        user=settings.user,
+        password=settings.password,
+    )
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("set search_path = fullbay, public")
+            if before:
+                cursor.execute(before, {"id": ids, "line": line})
+                assert cursor.rowcount > 0, "the break touched nothing"
+            params = {"first": FIRST, "last": LAST, "execution_id": RUN}
+            cursor.execute(statement(f"fullbay/checks/{check}"), params)
+            return int(cursor.fetchall()[0][1])
+    finally:
+        connection.rollback()
+        connection.close()
+
+
+def test_every_check_has_its_break() -> None:
+    named = {
+        spec.name
+        for value in vars(checks).values()
+        if hasattr(value, "check_specs")
+        for spec in value.check_specs
+    }
+    assert named == set(BREAKS)
+
+
+@pytest.mark.parametrize("check", BREAKS)
+def test_a_check_fires(loaded: DatabaseSettings, check: str) -> None:
+    assert failures(loaded, check, BREAKS[check]) > failures(loaded, check)
+
+
+def test_a_blocking_check_that_fails_stops_the_run_and_says_so(
+    warehouse_as: Callable[[str], DatabaseSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wrong lines must not reach the summaries."""
+    from fullbay_assets import line_store
+
+    made = line_store.LineStore._replace_lines
+
+    def spoilt(self: line_store.LineStore, built: object) -> None:
+        made(self, built)  # type: ignore[arg-type]
+        with self._session.connection.cursor() as cursor:
+            cursor.execute("update fullbay.fullbay_line_items set tax_amount = tax_amount + 1")
+
+    monkeypatch.setattr(line_store.LineStore, "_replace_lines", spoilt)
+    with small_source(invoices_per_day=6) as source:
+        pipeline = Pipeline(warehouse_as("fullbay_etl"), source)
+        result = pipeline.materialize(raise_on_error=False)
+    assert not result.success
+    assert pipeline.value("select count(*) from daily_summary") == 0
+    status, message = pipeline.query("select status, error_message from ingestion_metadata")[0]
+    assert status == "ERROR"
+    assert message.startswith("lines_equal_invoices: ")
