@@ -41,7 +41,7 @@ def check_by_sql(
     def check(context: dg.AssetCheckExecutionContext, warehouse: PostgresResource) -> dg.AssetCheckResult:
         first, last = dates_of_tags(context.run.tags) or ALL_DATES
         with asset_step(context, warehouse, name) as step:
-            session = step.session()
+            session = step.main
             params = {"first": first, "last": last, "execution_id": step.execution_id}
             rows = session.transaction(
                 lambda: session.run(f"fullbay/checks/{name}", params, table=asset.key.to_user_string()),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 from fullbay_assets.journal import Journal
 from resources import redaction
@@ -34,8 +35,13 @@ class Step:
     _exits: ExitStack
     _leases: list[Lease] = field(default_factory=list)
 
+    @cached_property
+    def main(self) -> Session:
+        """The session of the step's own thread."""
+        return self.session()
+
     def session(self) -> Session:
-        """A connection of this step, its statements logged, closed when the step ends."""
+        """A further connection, for a thread of its own; its statements logged, closed when the step ends."""
         return self._exits.enter_context(
             self.warehouse.session(f"{self.name} {self.execution_id}", self.journal.query)
         )

@@ -140,7 +140,7 @@ def build_lines(
     """Build and store the lines of each document that waits for them (of all of the dates' with `rebuild`)."""
     counts = LineCounts()
     lease = step.lease(first, last)
-    reader = step.session()
+    reader = step.main
     params = {"first": first, "last": last, "rebuild": rebuild, "execution_id": step.execution_id}
 
     def waiting() -> list[int]:
@@ -208,7 +208,7 @@ def refresh_work_orders(
 ) -> Refreshed:
     """Bring the service orders whose invoices changed up to date (all of the dates' with `rebuild`)."""
     lease = step.lease(first, last)
-    session = step.session()
+    session = step.main
     result = Refreshed()
 
     def work() -> list[tuple[int, int]]:
@@ -229,7 +229,7 @@ def refresh_work_orders(
 
 def refresh_days(step: Step, first: date, last: date) -> Refreshed:
     """Bring the days of the run, and all days that changes touched, up to date with their lines."""
-    session = step.session()
+    session = step.main
     result = Refreshed()
 
     def work() -> list[tuple[int, int]]:
@@ -244,7 +244,7 @@ def refresh_days(step: Step, first: date, last: date) -> Refreshed:
 
 def refresh_summary(step: Step, target: str, *, rebuild: bool = False) -> Refreshed:
     """Bring the queued keys of MONTH, CUSTOMER or VEHICLE up to date (every key with `rebuild`)."""
-    session = step.session()
+    session = step.main
     table = {"MONTH": "monthly_summary", "CUSTOMER": "customer_summary", "VEHICLE": "vehicle_summary"}[target]
     name = f"rebuild_{table}" if rebuild else "refresh_queued"
     result = Refreshed()
@@ -259,7 +259,7 @@ def refresh_summary(step: Step, target: str, *, rebuild: bool = False) -> Refres
 
 def track_unchanged(step: Step) -> int:
     """Give the unchanged invoices of the run their SKIPPED, UNCHANGED; how many there were."""
-    session = step.session()
+    session = step.main
     params = {"execution_id": step.execution_id}
 
     def work() -> int:
@@ -273,7 +273,7 @@ def track_unchanged(step: Step) -> int:
 def close_execution(step: Step) -> dict[str, Any]:
     """Close the run's row with what its steps logged; the facts in it."""
     step.journal.flush()
-    session = step.session()
+    session = step.main
     params = {"execution_id": step.execution_id}
 
     def work() -> list[tuple[object, ...]]:
@@ -303,7 +303,7 @@ DATE_COLUMNS = {
 
 def count_rows(step: Step, table: str, first: date | None = None, last: date | None = None) -> int:
     """Rows of a table, or of its dates where it has any."""
-    session = step.session()
+    session = step.main
     column = DATE_COLUMNS.get(table) if first else None
     return session.transaction(
         lambda: session.count(f"fullbay.{table}", column, first, last), doing=f"counting {table}"

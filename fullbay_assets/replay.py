@@ -78,7 +78,7 @@ def replay(
 
     A document that an even later version of its invoice has overtaken is closed, not stored.
     """
-    session = step.session()
+    session = step.main
     result = Replayed([], [one.id for one in held if one.newer], [])
     current = [one for one in held if not one.newer]
     received = {one.id: _received(one, payload) for one in current}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from resources import redaction
-from resources.redaction import SecretFilter, install, redact, register_secret
+from resources.redaction import MASK, SecretFilter, install, redact, register_secret
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -94,5 +96,35 @@ def test_an_uncaught_exception_is_printed_without_the_secret(
 
 
 def test_importing_the_module_installs_nothing() -> None:
-    assert redaction.MASK == "***"
-    assert not getattr(logging.getLogRecordFactory(), "redacts_secrets", False)
+    """In an interpreter of its own: another test of this one may have run a step, which installs it."""
+    code = """
+import logging, sys
+from resources import redaction
+assert redaction.MASK == "***"
+assert not hasattr(logging.getLogRecordFactory(), "redacts_secrets")
+assert sys.excepthook is sys.__excepthook__
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "sEcReT%2fa%2bb%26%3c%27%22%3e",
+        "sEcReT\\/a+b&<'\\\">",
+        "sEcReT/a+b&amp;&lt;&#039;&quot;&gt;",
+        "sEcReT/a+b&amp;&lt;'\">",
+        *(base64.b64encode(b"x" * shift + b"sEcReT/a+b&<'\">").decode() for shift in range(3)),
+    ],
+)
+def test_a_secret_is_masked_as_other_programs_quote_it(shown: str) -> None:
+    """Error pages showed the key they were sent in base64 and in the quoting of PHP."""
+    register_secret("sEcReT/a+b&<'\">")
+    masked = redact(f"before {shown} after")
+    assert MASK in masked
+    # What base64 shares between the secret and its neighbours stays: at most one character on each side.
+    assert len(masked) <= len(f"before {MASK} after") + 5
+
+
+def test_a_password_with_an_at_sign_in_a_url_is_masked_whole() -> None:
+    assert redact("postgresql://etl:one@two@db/warehouse") == "postgresql://etl:***@db/warehouse"
