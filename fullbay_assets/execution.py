@@ -5,6 +5,7 @@ Every asset opens a step, works, and closes it. Nothing here knows what the work
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -73,6 +74,7 @@ def running_step(
 ) -> Iterator[Step]:
     """Open the execution's records, run the body, and record what it took or why it failed."""
     redaction.install()
+    _set_log_level()
     began, cpu_began = time.perf_counter(), time.process_time()
     connection = connect(warehouse.settings(), application_name=f"journal {execution_id}", autocommit=True)
     try:
@@ -91,3 +93,11 @@ def running_step(
             journal.performance(time.perf_counter() - began, time.process_time() - cpu_began, step=name)
     finally:
         connection.close()
+
+
+def _set_log_level() -> None:
+    """LOG_LEVEL for our own loggers; dagster.yaml takes nothing from the environment there, so INFO is the default."""
+    level = logging.getLevelNamesMapping().get(os.environ.get("LOG_LEVEL", "").strip().upper())
+    if level:
+        for package in ("fullbay_assets", "resources"):
+            logging.getLogger(package).setLevel(level)
