@@ -210,10 +210,8 @@ def header(invoice: dict[str, Any]) -> Header:
     """The header facts. Raises `InvalidInvoice`: no primaryKey, no ServiceOrder, no date, a total that is no number."""
     try:
         invoice_id = key(invoice, "primaryKey")
-        if invoice_id is None or not (invoice_id.isascii() and invoice_id.isdigit()):
-            raise InvalidField(
-                "MISSING_PRIMARY_KEY", "primaryKey", invoice.get("primaryKey"), "digits were expected"
-            )
+        if invoice_id is None:
+            raise InvalidField("MISSING_PRIMARY_KEY", "primaryKey", invoice.get("primaryKey"), "a key was expected")
         if not invoice.get("ServiceOrder"):
             raise InvalidField(
                 "MISSING_SERVICE_ORDER", "ServiceOrder", invoice.get("ServiceOrder"), "an object was expected"

@@ -290,7 +290,8 @@ def test_an_invoice_without_lines_has_one_of_zero() -> None:
     ("change", "reason", "path"),
     [
         ({"primaryKey": None}, "MISSING_PRIMARY_KEY", "primaryKey"),
-        ({"primaryKey": "A1"}, "MISSING_PRIMARY_KEY", "primaryKey"),
+        ({"primaryKey": " "}, "MISSING_PRIMARY_KEY", "primaryKey"),
+        ({"primaryKey": "9" * 51}, "KEY_TOO_LONG", "primaryKey"),
         ({"ServiceOrder": None}, "MISSING_SERVICE_ORDER", "ServiceOrder"),
         ({"ServiceOrder": "x"}, "NOT_AN_OBJECT", "ServiceOrder"),
         ({"invoiceDate": "0000-00-00"}, "MISSING_INVOICE_DATE", "invoiceDate"),
