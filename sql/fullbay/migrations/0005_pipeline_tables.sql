@@ -59,7 +59,8 @@ create table fullbay.ingestion_run_invoices (
     seen_at timestamptz default current_timestamp,
     constraint ingestion_run_invoices_outcome check (outcome in ('NEW', 'CHANGED', 'UNCHANGED', 'QUARANTINED', 'VANISHED'))
 );
-create index idx_ingestion_run_invoices_outcome on fullbay.ingestion_run_invoices (execution_id, outcome);
+-- By invoice within the run: looking up 20,000 invoices one by one took 20 s with an index that ended at the outcome.
+create index idx_ingestion_run_invoices_invoice on fullbay.ingestion_run_invoices (execution_id, fullbay_invoice_id);
 
 -- One row per invoice that could not be parsed or stored, kept whole; open until resolved_at is set.
 create table fullbay.invoice_quarantine (
