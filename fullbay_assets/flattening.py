@@ -211,7 +211,9 @@ def header(invoice: dict[str, Any]) -> Header:
     try:
         invoice_id = key(invoice, "primaryKey")
         if invoice_id is None:
-            raise InvalidField("MISSING_PRIMARY_KEY", "primaryKey", invoice.get("primaryKey"), "a key was expected")
+            raise InvalidField(
+                "MISSING_PRIMARY_KEY", "primaryKey", invoice.get("primaryKey"), "a key was expected"
+            )
         if not invoice.get("ServiceOrder"):
             raise InvalidField(
                 "MISSING_SERVICE_ORDER", "ServiceOrder", invoice.get("ServiceOrder"), "an object was expected"

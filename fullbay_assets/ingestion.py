@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import groupby
 from typing import Any
 
 from fullbay_assets.client import ClientStats, FullbayClient, ReceivedInvoice
@@ -59,10 +60,13 @@ class Ingested:
 
 
 def batches(invoices: Iterable[ReceivedInvoice]) -> Iterator[list[ReceivedInvoice]]:
-    """Invoices in order, cut where the number or the bytes of a batch are reached."""
+    """Invoices in order, cut where a window ends and where the number or the bytes of a batch are reached."""
     batch: list[ReceivedInvoice] = []
     size = 0
     for invoice in invoices:
+        if batch and batch[0].window_start != invoice.window_start:
+            yield batch
+            batch, size = [], 0
         batch.append(invoice)
         size += len(invoice.payload)
         if len(batch) >= BATCH_INVOICES or size >= BATCH_BYTES:
@@ -121,9 +125,11 @@ def _store_all(stores: list[RawStore], source: Iterator[list[ReceivedInvoice]], 
     def writing(batch: list[ReceivedInvoice]) -> Callable[[RawStore], None]:
         return lambda store: stored.append(store.store(batch))
 
-    with Writers(stores) as writers:
-        for batch in source:
-            writers.submit(writing(batch))
+    # A later window counts more: an invoice that was re-dated while we read may stand in two.
+    for _, window in groupby(source, lambda batch: batch[0].window_start):
+        with Writers(stores) as writers:
+            for batch in window:
+                writers.submit(writing(batch))
     for one in stored:
         counts.add(one)
 

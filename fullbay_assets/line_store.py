@@ -137,7 +137,7 @@ class LineStore:
         number = len(flattened.built) + len(flattened.failed)
 
         def whole() -> _Stored:
-            return [flat for _, flat in flattened.built], len(flattened.failed), self._write(flattened)
+            return self._write(flattened)
 
         doing = f"storing the lines of {number} invoices"
         try:
@@ -147,14 +147,16 @@ class LineStore:
         counts.add(*outcome)
 
     def _write_each(self, flattened: Flattened) -> _Stored:
-        stored, failed = [], list(flattened.failed)
+        stored: list[FlatInvoice] = []
+        failed = list(flattened.failed)
         reported: Counter[str] = Counter()
         with self._session.connection.cursor() as cursor:
             for document, flat in flattened.built:
                 cursor.execute("savepoint one_invoice")
                 try:
-                    reported.update(self._write(Flattened([(document, flat)], [])))
-                    stored.append(flat)
+                    kept, _, rules = self._write(Flattened([(document, flat)], []))
+                    stored += kept
+                    reported.update(rules)
                 except DATA_ERRORS as error:
                     cursor.execute("rollback to savepoint one_invoice")
                     failed.append((document, refusal(error)))
@@ -162,16 +164,33 @@ class LineStore:
         self._write(Flattened([], failed))
         return stored, len(failed), reported
 
-    def _write(self, flattened: Flattened) -> Counter[str]:
+    def _write(self, flattened: Flattened) -> _Stored:
         reported: Counter[str] = Counter()
         with self._session.connection.cursor() as cursor:
             self._lease.check(cursor)
-        if flattened.built:
-            self._replace_lines(flattened.built)
-            reported = self._record_findings(flattened.built)
+        built = self._still_current(flattened.built)
+        if built:
+            self._replace_lines(built)
+            reported = self._record_findings(built)
         for document, error in flattened.failed:
             self._fail(document, error)
-        return reported
+        return [flat for _, flat in built], len(flattened.failed), reported
+
+    def _still_current(self, built: list[tuple[Document, FlatInvoice]]) -> list[tuple[Document, FlatInvoice]]:
+        """Without the documents that another run has replaced since they were read: their lines are its business."""
+        if not built:
+            return []
+        params = {
+            "ids": [document.raw_data_id for document, _ in built],
+            "hashes": [document.content_hash for document, _ in built],
+        }
+        current = {
+            row[0]
+            for row in self._session.run(
+                "fullbay/transforms/lock_documents", params, table="fullbay_raw_data"
+            )
+        }
+        return [(document, flat) for document, flat in built if document.raw_data_id in current]
 
     def _replace_lines(self, built: list[tuple[Document, FlatInvoice]]) -> None:
         session, ids = self._session, [flat.invoice_id for _, flat in built]
@@ -195,7 +214,7 @@ class LineStore:
             table="fullbay_raw_data",
         )
         mark_processed(session, ids, hashes, self._execution_id)
-        supersede(session, ids, "SUPERSEDED")
+        supersede(session, ids, ("FLATTEN",))
 
     def _record_findings(self, built: list[tuple[Document, FlatInvoice]]) -> Counter[str]:
         """One validation row for each rule that failed in this batch; the rules that held are summed up by the step."""

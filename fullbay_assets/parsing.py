@@ -93,7 +93,7 @@ def decode(payload: bytes | memoryview) -> dict[str, Any]:
     """
     try:
         document = _decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError, ValueError) as error:
         raise InvalidInvoice("NOT_JSON", "", str(error)[:200], "the record is not valid JSON") from None
     if not isinstance(document, dict):
         raise InvalidInvoice("NOT_AN_OBJECT", "", document, "the record must be a JSON object")
@@ -158,7 +158,7 @@ def number(source: dict[str, Any], field: str) -> Decimal | None:
 
 def amount(source: dict[str, Any], field: str) -> Decimal:
     """A total in dollars: as `number`, with nothing read as 0."""
-    return (number(source, field) or ZERO) if source.get(field) else ZERO
+    return number(source, field) or ZERO
 
 
 def cents(value: Decimal) -> Decimal:

@@ -29,7 +29,7 @@ from resources.sql import Session
 Outcome = Literal["NEW", "CHANGED", "UNCHANGED", "QUARANTINED", "VANISHED"]
 Stage = Literal["PARSE", "STORE", "FLATTEN"]
 
-DATA_ERRORS = (pg.DataError, pg.IntegrityError, pg.ProgramLimitExceeded)
+DATA_ERRORS = (pg.DataError, pg.IntegrityError, pg.CardinalityViolation, pg.ProgramLimitExceeded)
 """What Postgres says when a value, not the connection or the statement, is at fault."""
 
 RAW_COLUMNS = ("fullbay_invoice_id", "raw_json_data", "content_hash", "invoice_date", "shop_key")
@@ -138,9 +138,6 @@ class RawStore:
         doing = f"storing {len(batch)} invoices of shop {batch[0].shop_key}, window {batch[0].window_start}"
         try:
             return self._session.transaction(lambda: self._write(batch), doing=doing)
-        except pg.UniqueViolation:
-            # The same invoice in two windows of this run, stored by another connection in between: it is known now.
-            return self._session.transaction(lambda: self._write(batch), doing=doing)
         except DATA_ERRORS:
             return self._session.transaction(lambda: self._write_each(batch), doing=doing)
 
@@ -199,9 +196,7 @@ class RawStore:
             rows = "".join(copy_row(_header_row(one)) + "\n" for one in parsed)
             self._session.copy("incoming_headers", HEADER_COLUMNS, rows.encode())
             self._session.run("fullbay/transforms/upsert_headers", table="invoice_headers")
-            ids = [one.head.invoice_id for one in parsed if one.known is not None]
-            if ids:
-                supersede(self._session, ids, "SUPERSEDED")
+            supersede(self._session, [one.head.invoice_id for one in parsed], ("PARSE", "STORE", "FLATTEN"))
             orders = {one.head.service_order_id for one in parsed} | {
                 one.known.service_order_id for one in parsed if one.known
             }
@@ -219,6 +214,10 @@ class RawStore:
         )
 
     def _touch_same(self, sorted_out: _Batch) -> None:
+        shown = [received.primary_key for received, _ in sorted_out.again if received.primary_key]
+        if shown:
+            # The source shows the stored version (again): a later one that was refused is no longer there.
+            supersede(self._session, shown, ("PARSE", "STORE"))
         waiting = [received.primary_key for received, known in sorted_out.again if known.processed]
         if waiting:
             self._session.run("fullbay/transforms/await_lines", {"ids": waiting}, table="fullbay_raw_data")
@@ -247,6 +246,13 @@ class RawStore:
             try:
                 document = decode(received.payload)
                 parsed = _Parsed(received, header(document), received_hash, content_hash(document), stored)
+                if parsed.head.invoice_id != received.primary_key:
+                    raise InvalidInvoice(
+                        "UNUSABLE_KEY",
+                        "primaryKey",
+                        document.get("primaryKey"),
+                        received.problem or "a text or a whole number was expected",
+                    )
             except InvalidInvoice as error:
                 result.held.append(_held(received, "PARSE", error, received.primary_key))
                 continue
@@ -279,9 +285,9 @@ def queue_refresh(session: Session, keys: Iterable[tuple[str, str]], execution_i
         )
 
 
-def supersede(session: Session, invoice_ids: list[str], resolution: str) -> None:
-    """Close the quarantine records of invoices that are stored in full now, inside the caller's transaction."""
-    params = {"ids": invoice_ids, "resolution": resolution}
+def supersede(session: Session, invoice_ids: list[str], stages: tuple[Stage, ...]) -> None:
+    """Close the quarantine records that what is stored now overtakes, inside the caller's transaction."""
+    params = {"ids": invoice_ids, "stages": list(stages)}
     session.run("fullbay/transforms/supersede_quarantined", params, table="invoice_quarantine")
 
 

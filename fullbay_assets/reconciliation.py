@@ -97,20 +97,28 @@ def _tax_lines(invoice: dict[str, Any], flat: FlatInvoice) -> None:
     if not left:
         return
     if taxable and abs(left) <= CENT * len(taxable):
-        max(taxable, key=lambda line: line.line_total_price).tax_amount += left
+        max(taxable, key=_size).tax_amount += left
         return
     _spread(stated, taxable or flat.lines)
 
 
+def _size(line: Line) -> Decimal:
+    return abs(line.line_total_price)
+
+
 def _spread(tax: Decimal, lines: list[Line]) -> None:
-    """Spread a tax over lines by amount, the largest taking what rounding leaves; none is lost when they sum to 0."""
+    """Spread a tax over lines by amount, the largest taking what rounding leaves.
+
+    Where lines have both signs the absolute amounts count: a sum near zero would blow the shares up.
+    """
     if not lines:
         return
-    base = _total(lines)
-    largest = max(lines, key=lambda line: line.line_total_price)
-    for line in lines:
-        line.tax_amount = cents(tax * line.line_total_price / base) if base else ZERO
-    largest.tax_amount += tax - sum((line.tax_amount for line in lines), ZERO)
+    signs = {line.line_total_price > 0 for line in lines if line.line_total_price}
+    weights = [_size(line) if len(signs) > 1 else line.line_total_price for line in lines]
+    base = sum(weights, ZERO)
+    for line, weight in zip(lines, weights, strict=True):
+        line.tax_amount = cents(tax * weight / base) if base else ZERO
+    max(lines, key=_size).tax_amount += tax - sum((line.tax_amount for line in lines), ZERO)
 
 
 def _check_header(invoice: dict[str, Any], flat: FlatInvoice) -> None:

@@ -11,9 +11,7 @@ from resources.run_metadata import materialized
 
 
 @dg.asset(partitions_def=DAILY, deps=[fullbay_line_items], **described("daily_summary", "summaries", "sql"))
-def daily_summary(
-    context: dg.AssetExecutionContext, config: RebuildConfig, warehouse: PostgresResource
-) -> dg.MaterializeResult:
+def daily_summary(context: dg.AssetExecutionContext, warehouse: PostgresResource) -> dg.MaterializeResult:
     """One row per invoice date that has invoices. Revenue counts each invoice once and includes tax.
 
     Refreshes the run's dates and every date that an edit or a re-dated invoice touched.

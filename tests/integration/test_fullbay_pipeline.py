@@ -360,6 +360,49 @@ def test_an_older_held_version_never_overwrites_a_newer_one(pipeline: Pipeline) 
     assert len(held) == 1
 
 
+def test_a_rebuild_leaves_a_newer_held_version_held(pipeline: Pipeline) -> None:
+    """Deriving the stored version again once closed the record of the newer one that was refused."""
+    key = a_key(pipeline.server)
+    pipeline.run()
+    pipeline.server.overlay.edit(key, lambda invoice: invoice.update(total="n/a"))
+    pipeline.run()
+    with running_step(pipeline.warehouse, "fullbay_line_items", "again") as step:
+        build_lines(step, pipeline.fullbay.rules(), FIRST, LAST, rebuild=True)
+    assert pipeline.query("select fullbay_invoice_id, resolved_at from invoice_quarantine") == [(key, None)]
+
+
+def test_an_invoice_in_two_windows_is_stored_once_as_the_later_one_shows_it(pipeline: Pipeline) -> None:
+    """Re-dated while it was being read, it stands in both windows; the run once ended with a unique violation."""
+    key = a_key(pipeline.server)
+    last = FIRST + timedelta(days=13)
+    moved = pipeline.server.overlay.invoice(key) | {"invoiceDate": last.isoformat()}
+    pipeline.server.overlay.add("DEFAULT", last, moved)
+    facts = pipeline.run(FIRST, last)
+    assert facts["status"] == "SUCCESS"
+    assert pipeline.query(
+        "select invoice_date, count(*) over () from invoice_headers where fullbay_invoice_id = %s", (key,)
+    ) == [(last, 1)]
+    assert_rebuild_changes_nothing(pipeline)
+
+
+def test_lines_of_a_document_that_was_replaced_meanwhile_are_not_stored(pipeline: Pipeline) -> None:
+    """Another run, of other dates, may replace a document between our reading it and our writing its lines."""
+    from fullbay_assets.line_store import LineCounts, LineStore, flatten_documents, read_documents
+
+    pipeline.run()
+    with running_step(pipeline.warehouse, "lines", "late") as step:
+        lease = step.lease(FIRST, LAST)
+        ids = [row[0] for row in pipeline.query("select id from fullbay_raw_data order by id limit 1")]
+        (documents,) = read_documents(step.main, ids, 10)
+        pipeline.query("update fullbay_raw_data set content_hash = repeat('0', 64) where id = %s", ids)
+        before = contents(pipeline.settings)["fullbay_line_items"]
+        counts = LineCounts()
+        flattened = flatten_documents(documents, pipeline.fullbay.rules())
+        LineStore(step.session(), lease, "late").store(flattened, counts)
+    assert counts.documents == 0
+    assert contents(pipeline.settings)["fullbay_line_items"] == before
+
+
 def test_a_value_only_postgres_refuses_is_held_with_its_column(pipeline: Pipeline) -> None:
     key = a_key(pipeline.server, with_parts=True)
 

@@ -256,6 +256,22 @@ def test_tax_that_the_lines_do_not_explain_is_spread_and_recorded() -> None:
     assert result.reconciled
 
 
+def test_a_tax_is_never_blown_up_by_lines_that_cancel_out() -> None:
+    """Lines of +1000.00 and -1000.01 and a tax of 5.00 once gave a line half a million of tax."""
+    listed = [part(sellingPrice=1000, taxable="Yes"), part(sellingPrice=1000.01, quantity=-1, taxable="Yes")]
+    work = correction(partsTotal=-0.01, Parts=listed)
+    result = flat(invoice(complaint(work), taxRate="5", taxTotal=5))
+    assert sum(line.tax_amount for line in result.lines) == 5
+    assert max(abs(line.tax_amount) for line in result.lines) <= 5
+
+
+@pytest.mark.parametrize("nothing", [[], {}, False, True])
+def test_a_total_that_is_no_number_is_refused_even_when_it_is_empty(nothing: Any) -> None:
+    with pytest.raises(InvalidInvoice) as refused:
+        flat(simple(total=nothing))
+    assert (refused.value.reason, refused.value.path) == ("NOT_A_NUMBER", "total")
+
+
 def test_three_cents_become_a_rounding_line_on_record() -> None:
     result = flat(simple(total=220.03, subTotal=220.03))
     assert kinds(result)[-1] == ("ROUNDING", "0.03")

@@ -94,6 +94,7 @@ def test_equal_content_has_equal_hash_whatever_its_writing() -> None:
         (b'{"a": "\\ud800"}', "NOT_JSON"),
         (b'{"a": "\xff"}', "NOT_JSON"),
         (b"[" * 100_000 + b"]" * 100_000, "NOT_JSON"),
+        (b'{"a": 1e99999999999999999999}', "NOT_JSON"),
         (b"[1]", "NOT_AN_OBJECT"),
         (b'"text"', "NOT_AN_OBJECT"),
     ],

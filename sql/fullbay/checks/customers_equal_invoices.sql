@@ -6,9 +6,9 @@ with touched as (
     join fullbay.fullbay_line_items as line using (fullbay_invoice_id)
     where seen.execution_id = %(execution_id)s and seen.outcome in ('NEW', 'CHANGED')
 ), invoices as (
-    select distinct on (fullbay_invoice_id) fullbay_invoice_id, customer_id as customer_id, invoice_total
+    select distinct on (fullbay_invoice_id) fullbay_invoice_id, customer_id, invoice_total
     from fullbay.fullbay_line_items
-    where customer_id in (select customer_id from touched) and customer_id is not null
+    where customer_id = any(array(select customer_id from touched))
     order by fullbay_invoice_id
 ), stated as (
     select customer_id, sum(invoice_total) as revenue, count(*) as invoices from invoices group by 1

@@ -6,7 +6,7 @@ with seen as (
         count(*) filter (where outcome = 'QUARANTINED') as quarantined
     from fullbay.ingestion_run_invoices where execution_id = %(execution_id)s
 )
-select received, case when run.status in ('SUCCESS', 'PARTIAL') and run.records_processed = received
+select received, case when received = 0 or run.status in ('SUCCESS', 'PARTIAL') and run.records_processed = received
         and run.raw_records_stored = stored and received = stored + unchanged + quarantined then 0 else greatest(received, 1) end,
     received::text, (stored + unchanged + quarantined)::text,
     array[concat_ws(' ', run.execution_id, run.status)]

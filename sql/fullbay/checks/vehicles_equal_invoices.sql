@@ -8,7 +8,7 @@ with touched as (
 ), invoices as (
     select distinct on (fullbay_invoice_id) fullbay_invoice_id, nullif(btrim(unit_vin), '') as unit_vin, invoice_total
     from fullbay.fullbay_line_items
-    where unit_vin in (select unit_vin from touched) and nullif(btrim(unit_vin), '') is not null
+    where unit_vin = any(array(select unit_vin from touched)) and nullif(btrim(unit_vin), '') is not null
     order by fullbay_invoice_id
 ), stated as (
     select unit_vin, sum(invoice_total) as revenue, count(*) as invoices from invoices group by 1

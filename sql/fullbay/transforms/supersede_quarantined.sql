@@ -1,4 +1,4 @@
--- Held versions of invoices that have since been stored in full: nothing is left to replay. May be re-run.
+-- Held versions that a stored one has overtaken: nothing is left to replay. May be re-run.
 update fullbay.invoice_quarantine
-set resolved_at = current_timestamp, resolution = %(resolution)s
-where fullbay_invoice_id = any(%(ids)s) and resolved_at is null
+set resolved_at = current_timestamp, resolution = 'SUPERSEDED'
+where fullbay_invoice_id = any(%(ids)s) and stage = any(%(stages)s) and resolved_at is null
