@@ -96,10 +96,11 @@ def ingest(
                     result.add(shop, client.stats)
                 result.counts.vanished += stores[0].flag_missing(shop.key, first, last)
             except PipelineError as failure:
-                # A refused key of one shop keeps no other shop waiting; the step fails when all have been read.
                 failures.append(failure)
-        if failures:
-            raise failures[0] if len(failures) == 1 else _all_of(failures)
+                if len(failures) == len(settings.shops):
+                    raise
+                # The other shops' invoices go on to lines and summaries; the run fails when they are there.
+                step.journal.error(failure, step=step.name, shop=shop.key)
         facts.update(records=result.counts.received, batch_size=BATCH_INVOICES)
     step.journal.log_stage(
         "JSON_PARSE",
@@ -108,15 +109,6 @@ def ingest(
         errors=_held(result.counts.quarantined),
     )
     return result
-
-
-def _all_of(failures: list[PipelineError]) -> PipelineError:
-    found = "; ".join(str(failure) for failure in failures)
-    return permanent(
-        f"reading {len(failures)} shops from Fullbay (getInvoices.php)",
-        found=found,
-        do_next="Put right what each of them names, then run the same dates again.",
-    )
 
 
 def _store_all(stores: list[RawStore], source: Iterator[list[ReceivedInvoice]], counts: RawCounts) -> None:
@@ -277,7 +269,10 @@ def track_unchanged(step: Step) -> int:
 
 
 def close_execution(step: Step) -> dict[str, Any]:
-    """Close the run's row with what its steps logged; the facts in it."""
+    """Close the run's row with what its steps logged; the facts in it.
+
+    Raises PermanentError, after all else is done, when a shop could not be read.
+    """
     step.journal.flush()
     session = step.main
     params = {"execution_id": step.execution_id}
@@ -297,6 +292,16 @@ def close_execution(step: Step) -> dict[str, Any]:
         "api_errors",
     )
     rows = session.transaction(work, doing="closing the run's record")
+    unread = session.transaction(
+        lambda: session.run("fullbay/transforms/unread_shops", params, table="error_tracking_log"),
+        doing="looking for shops that were not read",
+    )
+    if unread:
+        raise permanent(
+            f"reading {len(unread)} of the shops from Fullbay (getInvoices.php)",
+            found="; ".join(message for (message,) in unread),
+            do_next="Put right what it names and run the same dates again; the other shops are complete.",
+        )
     return dict(zip(names, rows[0], strict=True)) if rows else {"status": "ERROR"}
 
 

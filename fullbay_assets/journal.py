@@ -160,8 +160,11 @@ class Journal:
             custom=json.dumps(custom),
         )
 
-    def error(self, error: BaseException, *, step: str) -> None:
-        """Record an error with its place and mark the execution as failed."""
+    def error(self, error: BaseException, *, step: str, shop: str | None = None) -> None:
+        """Record an error with its place and mark the execution as failed.
+
+        With `shop` the run goes on with the other shops, and `close_execution` fails it at its end.
+        """
         trace = redact("".join(traceback.format_exception(error)))[-20_000:]
         message = redact(str(error) or type(error).__name__)[:10_000]
         self._write(
@@ -171,10 +174,11 @@ class Journal:
             message=message,
             type=type(error).__name__,
             code=str(getattr(error, "pgcode", "") or "")[:50] or None,
-            context=json.dumps({"step": step}),
+            context=json.dumps({"step": step, "shop": shop}),
             trace=trace,
         )
-        self.failed(f"{step}: {message}", type(error).__name__, trace)
+        if shop is None:
+            self.failed(f"{step}: {message}", type(error).__name__, trace)
 
     def failed(self, message: str, kind: str, trace: str | None = None) -> None:
         """Mark the execution as failed."""

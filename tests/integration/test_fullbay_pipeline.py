@@ -498,12 +498,8 @@ def test_a_refusal_is_passed_on_and_recorded(
     status, message = pipeline.query("select status, error_message from ingestion_metadata")[0]
     assert status == "ERROR"
     assert words in message
-    assert (
-        pipeline.value(
-            "select count(*) from error_tracking_log where not resolved and stack_trace is not null"
-        )
-        == 1
-    )
+    errors = "select count(*) from error_tracking_log where not resolved and stack_trace is not null"
+    assert pipeline.value(errors) == 3, "one a shop"
     assert pipeline.value("select count(*) from api_request_log where error_message is not null") >= 1
 
 
@@ -522,6 +518,10 @@ def test_one_shops_refused_key_keeps_no_other_shop_waiting(pipeline: Pipeline) -
     assert stored == [(shop.key,) for shop in given.shops[1:]]
     assert pipeline.value("select status from ingestion_metadata") == "ERROR"
     assert pipeline.value("select records_inserted from ingestion_metadata") > 0
+    # The others are complete up to their summaries, and the refused one is not taken for vanished.
+    assert pipeline.value("select bool_and(processed) from fullbay_raw_data")
+    assert revenue(pipeline) == pipeline.value("select sum(total_amount) from invoice_headers")
+    assert pipeline.value("select count(*) from invoice_headers where missing_since is not null") == 0
 
 
 def test_a_run_of_some_assets_closes_its_own_record(pipeline: Pipeline) -> None:
