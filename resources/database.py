@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from resources.failures import PipelineError, is_transient, permanent, retrying
+from resources.failures import RETRY_DELAYS, PipelineError, is_transient, permanent, retrying
 from resources.settings import DatabaseSettings
 
 if TYPE_CHECKING:
@@ -24,9 +24,12 @@ def connect(
     *,
     application_name: str,
     autocommit: bool = False,
+    retry: bool = True,
     sleep: Callable[[float], None] | None = None,
 ) -> Connection:
     """Open a connection that the caller closes; retried after 2, 4 and 8 s while there is no server.
+
+    `retry=False` is for a caller that is being retried itself: one attempt of its own must be one attempt here.
 
     The session's time zone is UTC and its search path the one that the printed queries need. Both are set
     after connecting, because connection poolers refuse start-up options. The password travels as a keyword,
@@ -51,9 +54,10 @@ def connect(
                 do_next="Check the DB_* settings of this location (host, port, name, user, password, TLS).",
             ) from error
 
+    delays = RETRY_DELAYS if retry else ()
     if sleep is None:
-        return retrying(open_once, doing=doing)
-    return retrying(open_once, doing=doing, sleep=sleep)
+        return retrying(open_once, doing=doing, delays=delays)
+    return retrying(open_once, doing=doing, delays=delays, sleep=sleep)
 
 
 def _open(settings: DatabaseSettings, application_name: str, autocommit: bool) -> Connection:

@@ -32,20 +32,32 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         location: Location = self.location  # type: ignore[assignment]
         return database_settings(location)
 
+    def connection(
+        self, application_name: str, *, autocommit: bool = False, retry: bool = True
+    ) -> Connection:
+        """An open connection that the caller closes. `retry`: connecting is retried after 2, 4 and 8 s."""
+
+        def open_once() -> Connection:
+            return connect(
+                self.settings(), application_name=application_name, autocommit=autocommit, retry=retry
+            )
+
+        try:
+            return open_once()
+        except PermanentError as refused:
+            if "password authentication failed" not in refused.found:
+                raise
+            # Rotated since it was read: Secrets Manager is asked once more before the refusal counts.
+            forget_secrets()
+            return open_once()
+
     @contextmanager
     def session(self, application_name: str, observe: Observer = lambda record: None) -> Iterator[Session]:
         """A session for explicit transactions, closed at the end. Connecting is retried after 2, 4 and 8 s."""
 
-        def open_connection() -> Connection:
+        def open_connection(retry: bool) -> Connection:
             began = time.perf_counter()
-            try:
-                connection = connect(self.settings(), application_name=application_name)
-            except PermanentError as refused:
-                if "password authentication failed" not in refused.found:
-                    raise
-                # Rotated since it was read: Secrets Manager is asked once more before the refusal counts.
-                forget_secrets()
-                connection = connect(self.settings(), application_name=application_name)
+            connection = self.connection(application_name, retry=retry)
             observe(QueryRecord("CONNECT", "", "connect", round((time.perf_counter() - began) * 1000), 0))
             return connection
 

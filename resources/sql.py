@@ -52,12 +52,13 @@ Observer = Callable[[QueryRecord], None]
 class Session:
     """One connection and what is run on it. Not for use by two threads at once.
 
-    `connect` opens the connection, and opens it again when a transaction is retried after the server went away.
+    `connect` opens the connection, and opens it again when a transaction is retried after the server went away. It is
+    told whether to retry by itself: not then, or four attempts would be sixteen.
     """
 
-    def __init__(self, connect: Callable[[], Connection], observe: Observer = lambda record: None) -> None:
+    def __init__(self, connect: Callable[[bool], Connection], observe: Observer = lambda record: None) -> None:
         self._connect = connect
-        self.connection = connect()
+        self.connection = connect(True)
         self._observe = observe
 
     def transaction(self, work: Callable[[], T], *, doing: str) -> T:
@@ -68,7 +69,7 @@ class Session:
 
         def attempt() -> T:
             if self.connection.closed:
-                self.connection = self._connect()
+                self.connection = self._connect(False)
             try:
                 with self.connection:
                     return work()
