@@ -13,13 +13,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from fullbay_assets.journal import Journal
 from resources import redaction
-from resources.database import connect
 from resources.leases import Lease, lease
 from resources.postgres import PostgresResource
 from resources.sql import Session
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
 
 INVOICES = "fullbay invoices"
 """The dataset whose dates a writer leases: raw documents, headers, lines and work orders belong together."""
@@ -76,11 +79,12 @@ def running_step(
     redaction.install()
     _set_log_level()
     began, cpu_began = time.perf_counter(), time.process_time()
-    connection = connect(warehouse.settings(), application_name=f"journal {execution_id}", autocommit=True)
+
+    def connect(retry: bool) -> Connection:
+        return warehouse.connection(f"journal {execution_id}", autocommit=True, retry=retry)
+
+    journal = Journal(connect, execution_id, os.environ.get("ENVIRONMENT") or "development", api_endpoint)
     try:
-        journal = Journal(
-            connection, execution_id, os.environ.get("ENVIRONMENT") or "development", api_endpoint
-        )
         journal.open()
         try:
             with ExitStack() as exits:
@@ -92,7 +96,7 @@ def running_step(
             journal.flush()
             journal.performance(time.perf_counter() - began, time.process_time() - cpu_began, step=name)
     finally:
-        connection.close()
+        journal.close()
 
 
 def _set_log_level() -> None:

@@ -2,6 +2,9 @@
 
 Written on a connection of its own that commits at once, so the evidence of a failed step survives its rollback. A log
 that cannot be written is reported and never fails the step. Statements and HTTP calls are written in bulk.
+
+When the connection is lost it is opened again, and what could not be written is kept for the next attempt. A record
+whose commit was not confirmed is written again: twice is better than never.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ import logging
 import resource
 import time
 import traceback
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,14 +40,24 @@ QualityCheck = Literal["COMPLETENESS", "ACCURACY", "CONSISTENCY", "VALIDITY"]
 _MOST_KEPT = 500
 """Statements and calls collected before they are written."""
 
+_MOST_UNWRITTEN = 5_000
+"""Records kept while there is no connection; beyond it the oldest go, so the last, which say how it ended, stay."""
+
 
 class Journal:
-    """Writes the records of one execution (a Dagster run). Safe to use from the writer threads."""
+    """Writes the records of one execution (a Dagster run). Safe to use from the writer threads.
+
+    `connect` opens its connection, which commits at once; told False it tries only once.
+    """
 
     def __init__(
-        self, connection: Connection, execution_id: str, environment: str, api_endpoint: str
+        self, connect: Callable[[bool], Connection], execution_id: str, environment: str, api_endpoint: str
     ) -> None:
-        self._connection = connection
+        self._connect = connect
+        self._connection = connect(True)
+        self._patient = True
+        self._unwritten: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_MOST_UNWRITTEN)
+        self._writing = Lock()
         self.execution_id = execution_id
         self._environment, self._endpoint = environment, api_endpoint
         self._queries: list[QueryRecord] = []
@@ -207,14 +221,50 @@ class Journal:
             recommendations=recommendations if failed else None,
         )
 
+    def close(self) -> None:
+        """Close the connection; what is unwritten by now is lost, and said."""
+        if self._unwritten:
+            lost = sorted({name for name, _ in self._unwritten})
+            logger.warning(
+                "%d records of run %s are lost: %s", len(self._unwritten), self.execution_id, ", ".join(lost)
+            )
+        self._connection.close()
+
     def _write(self, name: str, **params: Any) -> None:
+        """Write one record, after those that wait for a connection; one that is lost is opened again, once."""
+        with self._writing:
+            self._unwritten.append((name, {"execution_id": self.execution_id, **params}))
+            reopened = False
+            while self._unwritten:
+                if self._connection.closed:
+                    if reopened or not self._reopen():
+                        return
+                    reopened = True
+                try:
+                    self._execute(*self._unwritten[0])
+                except psycopg2.Error as error:
+                    if self._connection.closed:
+                        continue
+                    waiting = self._unwritten[0][0]
+                    logger.warning(
+                        "could not write %s of run %s: %s", waiting, self.execution_id, type(error).__name__
+                    )
+                self._unwritten.popleft()
+
+    def _execute(self, name: str, params: dict[str, Any]) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement(f"fullbay/transforms/{name}"), params)
+
+    def _reopen(self) -> bool:
+        """Open the connection again. Only the first attempt waits for the server: a failing step has many records."""
         try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(
-                    statement(f"fullbay/transforms/{name}"), {"execution_id": self.execution_id, **params}
-                )
-        except psycopg2.Error as error:
-            logger.warning("could not write %s of run %s: %s", name, self.execution_id, type(error).__name__)
+            self._connection = self._connect(self._patient)
+        except PipelineError as error:
+            logger.warning("the records of run %s cannot be written: %s", self.execution_id, error.found)
+            self._patient = False
+            return False
+        self._patient = True
+        return True
 
 
 def peak_memory_mb() -> int:

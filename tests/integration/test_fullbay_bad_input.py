@@ -28,6 +28,8 @@ import psycopg2
 import pytest
 
 from fullbay_assets import client
+from fullbay_assets.execution import running_step
+from fullbay_assets.ingestion import close_execution
 from fullbay_assets.line_copy import landing_rows
 from resources.failures import PermanentError, PipelineError, TransientError, retrying
 from resources.migrations import migrate
@@ -253,6 +255,68 @@ def test_after_a_kill_of_postgres_the_next_run_completes_the_window_exactly(
     pipeline.run()
     assert contents(settings) == undisturbed
     assert query(settings, "select count(*) from ops.write_leases") == [(0,)]
+    own_server.drop_database(name)
+
+
+@pytest.mark.parametrize("ends", ["well", "badly"])
+def test_after_a_restart_of_postgres_in_a_step_its_records_are_complete(
+    own_server: PostgresServer, shared_source: FullbayServer, ends: str
+) -> None:
+    """The journal kept its dead connection: the row stayed RUNNING until it was swept, the error was nowhere."""
+    name = f"restarted_ends_{ends}"
+    own_server.create_database(name, owner=OWNER, template=TEMPLATE)
+    pipeline = Pipeline(as_etl(settings_of(own_server, name)), shared_source)
+
+    def step() -> None:
+        with running_step(pipeline.warehouse, "a step", ends) as running:
+            running.main.transaction(lambda: running.main.count("fullbay.daily_summary"), doing="counting")
+            own_server.stop()
+            own_server.start()
+            running.journal.log_stage("DB_INSERT", 1.0, records=3)
+            if ends == "badly":
+                raise ValueError("the body failed")
+            close_execution(running)
+
+    if ends == "badly":
+        with pytest.raises(ValueError, match="the body failed"):
+            step()
+    else:
+        step()
+    assert pipeline.query("select status, error_message from ingestion_metadata") == [
+        ("SUCCESS", None) if ends == "well" else ("ERROR", "a step: the body failed")
+    ]
+    logged = {
+        table: pipeline.value(f"select count(*) from {table}")
+        for table in ("data_processing_log", "performance_metrics_log", "error_tracking_log")
+    }
+    failures = 1 if ends == "badly" else 0
+    assert logged == {"data_processing_log": 1, "performance_metrics_log": 1, "error_tracking_log": failures}
+    statements = pipeline.query("select query_type from database_query_log where query_type = 'SELECT'")
+    assert statements, "what was collected before the restart was written after it"
+    own_server.drop_database(name)
+
+
+def test_a_journal_without_a_server_waits_for_it_once_and_fails_no_step(
+    own_server: PostgresServer,
+    shared_source: FullbayServer,
+    waits: list[float],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Each of a failing step's records waited 14 s for the same dead server."""
+    name = "gone_for_good"
+    own_server.create_database(name, owner=OWNER, template=TEMPLATE)
+    pipeline = Pipeline(as_etl(settings_of(own_server, name)), shared_source)
+
+    def step() -> None:
+        with running_step(pipeline.warehouse, "a step", "gone"):
+            own_server.stop()
+            raise ValueError("the body failed")
+
+    with pytest.raises(ValueError, match="the body failed"):
+        step()
+    own_server.start()
+    assert waits == [2.0, 4.0, 8.0]
+    assert "3 records of run gone are lost: fail_execution, log_error, log_performance" in caplog.text
     own_server.drop_database(name)
 
 
