@@ -33,6 +33,8 @@ LOGINS = {
 }
 TEMPLATE = "warehouse_template"
 
+pytest_plugins = ["tests.odoo_apn_source"]
+
 _numbers = itertools.count(1)
 
 
