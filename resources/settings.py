@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address
 from typing import Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from resources.failures import PermanentError, PipelineError, permanent, retrying, transient
@@ -139,6 +139,42 @@ def database_settings(location: Location, env: Mapping[str, str] | None = None) 
     source.check("DB_SSLMODE", sslmode, _one_of(SSL_MODES), "prefer")
     source.complain()
     return DatabaseSettings(host=host, port=port, name=name, user=user, password=password, sslmode=sslmode)
+
+
+def source_database(name: str, env: Mapping[str, str] | None = None) -> DatabaseSettings:
+    """Return the database of a connection URL such as ODOO_DATABASE_URL, from Secrets Manager or the environment.
+
+    `postgresql://user:password@host:port/database?sslmode=verify-full`; `postgresql+psycopg2://` and `postgres://` mean
+    the same. The URL and its password are registered for redaction, and no message shows them.
+
+    Raises MissingSettings when it is not set, PermanentError for one that is no such URL.
+    """
+    source = _Source(env, f"reading {name}")
+    url = source.required(name, None, secret=True)
+    source.complain()
+    do_next = f"Set {name} to postgresql://user:password@host:port/database, special characters as %XX."
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or 5432
+        query = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
+    except ValueError:
+        parts = None
+    if parts is None:  # raised out here: the parser's error may quote the URL
+        raise permanent(source.doing, found="a URL that cannot be parsed", do_next=do_next)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    database = unquote(parts.path.lstrip("/"))
+    if password:
+        register_secret(password)
+    if parts.scheme not in ("postgresql", "postgresql+psycopg2", "postgres"):
+        raise permanent(source.doing, found="a URL of another kind than postgresql://", do_next=do_next)
+    sslmode = query.pop("sslmode", "prefer")
+    lacking = [what for what, value in (("host", host), ("user", user), ("database", database)) if not value]
+    if lacking or query or sslmode not in SSL_MODES:
+        found = f"a URL without {', '.join(lacking)}" if lacking else "parameters other than a known sslmode"
+        raise permanent(source.doing, found=found, do_next=do_next)
+    return DatabaseSettings(
+        host=host or "", port=port, name=database, user=user, password=password, sslmode=sslmode
+    )
 
 
 def fullbay_settings(env: Mapping[str, str] | None = None) -> FullbaySettings:

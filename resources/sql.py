@@ -56,7 +56,9 @@ class Session:
     told whether to retry by itself: not then, or four attempts would be sixteen.
     """
 
-    def __init__(self, connect: Callable[[bool], Connection], observe: Observer = lambda record: None) -> None:
+    def __init__(
+        self, connect: Callable[[bool], Connection], observe: Observer = lambda record: None
+    ) -> None:
         self._connect = connect
         self.connection = connect(True)
         self._observe = observe

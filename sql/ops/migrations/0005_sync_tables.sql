@@ -73,7 +73,7 @@ create table ops.mirror_state (
     synced_at timestamp not null default current_timestamp
 );
 
--- One row per table and sync: what was read and what it changed. rows in = inserted + updated + unchanged + quarantined.
+-- One row per table and sync: what was read and what it changed. source_rows = mirror_rows + quarantined - stale.
 create table ops.table_syncs (
     table_sync_id bigint generated always as identity primary key,
     job_id uuid not null references ops.sync_jobs (job_id),
@@ -88,6 +88,7 @@ create table ops.table_syncs (
     unchanged bigint not null,
     deleted bigint not null,
     quarantined bigint not null, -- rows that could not be stored
+    stale bigint not null default 0, -- of the quarantined: an older version is still in the mirror
     source_hash numeric, -- sum of the row hashes at the source, where all were computed
     mirror_hash numeric, -- the same sum over the mirror's own content
     seconds double precision not null,

@@ -1,0 +1,12 @@
+-- Mark the live rows that are no longer at the source, and tell the readers in CORE.
+with gone as (
+    update {mirror} m
+    set _deleted_at = current_timestamp, _sync_batch_id = %(job_id)s::uuid
+    where m._deleted_at is null and not exists (select from mirror_keys k where k.id = m.id)
+    returning m.id::text as id
+),
+noted as (
+    insert into ops.raw_changes (target_table, raw_table, source_id)
+    select target, %(raw_table)s, gone.id from unnest(%(targets)s::text[]) target cross join gone
+)
+select count(*) from gone;

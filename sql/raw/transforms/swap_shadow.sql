@@ -1,0 +1,12 @@
+-- Put a filled shadow in the place of its mirror, with the mirror's names and rights. One transaction; readers wait for its end.
+alter table {shadow} alter column _sync_batch_id drop default;
+alter table {shadow} add primary key (_raw_id);
+create unique index {shadow_key} on {shadow} (id);
+set local lock_timeout = '30s';
+drop table {mirror};
+alter table {shadow} rename to {mirror_name};
+alter index {shadow_key_qualified} rename to {key_name};
+alter index {shadow_primary_qualified} rename to {primary_name};
+alter sequence {shadow_sequence_qualified} rename to {sequence_name};
+alter table {mirror} owner to odoo_apn_writer;
+analyze {mirror};
