@@ -17,11 +17,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from sandbox.aws import REGION, aws_server, ensure_bucket
+from sandbox.odoo_apn.sources import build_sources, source_urls, world_of
 from sandbox.postgres import PostgresServer
 from sandbox.processes import LOCALHOST, HttpService, SandboxError, file_lock, last_lines, write_private
 
@@ -30,6 +32,7 @@ MARKER = '# written by "make up" for the sandbox'
 WAREHOUSE, DAGSTER = "warehouse", "dagster"
 OWNER = "warehouse_owner"
 BUCKET = "vendor-uploads"
+SOURCES_PORT = 15433
 FULLBAY_PORT = 15080
 FULLBAY_SEED = 20261120
 INVOICES_PER_DAY = 30
@@ -74,6 +77,10 @@ class Sandbox:
         self.folder = root / ".sandbox"
         self.env_path = root / ".env"
         self.postgres = PostgresServer(self.folder / "postgres")
+        # Odoo and APN are on a server of their own, as they are outside.
+        self.sources = PostgresServer(
+            self.folder / "sources", SOURCES_PORT, settings={"shared_buffers": "128MB"}
+        )
         self.aws = aws_server(self.folder / "servers")
         self._written_path = self.folder / "env.json"
         self._say = say
@@ -97,13 +104,15 @@ class Sandbox:
         """Have everything running, migrated and written to `.env`. Safe to repeat, and by several at once."""
         started = started if started is not None else Started()
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        with file_lock(self.folder / "lock"):
+        with file_lock(self.folder / "lock"), ThreadPoolExecutor(1) as beside:
             if self.is_foreign():
                 self._say(".env was not written by the sandbox: no server is started, and it stays as it is.")
                 values = {**_read_env(self.env_path), **os.environ}
                 self._migrate(values)
                 self._prepare_dagster_storage(values)
                 return
+            scale = os.environ.get("SCALE", "")
+            world_of(scale)  # refused, if it is to be, before anything is started
             known = _read_env(self.env_path)
             api_keys = _api_keys(known)
             first_day = known.get("FULLBAY_FIRST_DATE") or str(dt.datetime.now(dt.UTC).date() - HISTORY)
@@ -114,19 +123,27 @@ class Sandbox:
                 if not service.is_running():
                     started.names.append(service.name)
                 service.launch()
-            if not self.postgres.is_running():
-                started.names.append("postgres")
+            for name, server in (("postgres", self.postgres), ("sources", self.sources)):
+                if not server.is_running():
+                    started.names.append(name)
+            if "postgres" in started.names:
                 self._say("Starting PostgreSQL ...")
+            # The sources start and fill beside the warehouse, which has its migrations to run meanwhile.
+            sources_started = beside.submit(self.sources.start)
             self.postgres.start()
             for service in services:
                 service.wait()
-            values = self._settings(known, api_keys, fullbay.port) | {"FULLBAY_FIRST_DATE": first_day}
+            sources_started.result()
+            urls = source_urls(known, self.sources.port)
+            values = self._settings(known, api_keys, fullbay.port) | {"FULLBAY_FIRST_DATE": first_day} | urls
             self._write_env(values)
+            sources_built = beside.submit(build_sources, self.sources, urls, scale, self._say)
             self._prepare_databases(values)
             ensure_bucket(self.aws.port, BUCKET)
             self._migrate(values)
             self._grant_groups()
             self._prepare_dagster_storage(values)
+            sources_built.result()
         self._say("The sandbox is up." if started.names else "The sandbox was up already.")
 
     def down(self, only: list[str] | None = None) -> None:
@@ -138,16 +155,18 @@ class Sandbox:
             for service in (self._fullbay({}), self.aws):
                 if (only is None or service.name in only) and service.stop():
                     self._say(f"{service.name} stopped.")
-            if (only is None or "postgres" in only) and self.postgres.pid is not None:
-                self.postgres.stop()
-                self._say("postgres stopped.")
+            for name, server in (("sources", self.sources), ("postgres", self.postgres)):
+                if (only is None or name in only) and server.pid is not None:
+                    server.stop()
+                    self._say(f"{name} stopped.")
 
     def status(self) -> list[Status]:
         """Each server with its address and whether it really answers."""
         fullbay = self._fullbay({})
         return [
-            Status(
-                "postgres", self.postgres.is_running(), f"{LOCALHOST}:{self.postgres.port}", self.postgres.pid
+            *(
+                Status(name, server.is_running(), f"{LOCALHOST}:{server.port}", server.pid)
+                for name, server in (("postgres", self.postgres), ("sources", self.sources))
             ),
             *(
                 Status(service.name, service.is_running(), f"http://{LOCALHOST}:{service.port}", service.pid)
@@ -169,6 +188,7 @@ class Sandbox:
                         f"{self.env_path.name} is kept: it holds settings that the sandbox did not write."
                     )
             self.postgres.destroy()
+            self.sources.destroy()
             shutil.rmtree(self.folder)
         self._say("The sandbox and its data are deleted.")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.odoo_apn.build import SYSTEMS, build, ensure_reader
+from sandbox.odoo_apn.build import SYSTEMS, build
 from sandbox.odoo_apn.world import World
 from sandbox.postgres import PostgresServer
 
@@ -41,9 +41,8 @@ class SourceServer:
         self.world = world
         server.ensure_login(OWNER, PASSWORD)
         for system in SYSTEMS:
-            build(server, system, f"{system}_template", world, OWNER)
             server.ensure_login(READERS[system], PASSWORD)
-            ensure_reader(server, system, f"{system}_template", READERS[system])
+            build(server, system, f"{system}_template", world, OWNER, READERS[system])
 
     def clone(self, system: str) -> DatabaseSettings:
         """A fresh copy of a source, as the login that owns its tables."""

@@ -6,6 +6,7 @@ a build that was killed leaves an empty database, and the next one does it again
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -34,12 +35,14 @@ def build_odoo(
     seed: int = SEED,
     world: World | None = None,
     owner: str | None = None,
+    reader: str | None = None,
 ) -> bool:
     """Make an Odoo source, for instance `build_odoo(server, rows={"crm_lead": 200_000})`; False when it is there already.
 
-    `rows` sets single tables over `scale`; `world` replaces all three. `owner` is the login that the tables belong to.
+    `rows` sets single tables over `scale`; `world` replaces all three. `owner` is the login that the
+    tables belong to, `reader` the one that may read them; both are there already.
     """
-    return build(server, "odoo", database, world or World.scaled(scale, seed=seed, rows=rows), owner)
+    return build(server, "odoo", database, world or World.scaled(scale, seed=seed, rows=rows), owner, reader)
 
 
 def build_apn(
@@ -51,12 +54,20 @@ def build_apn(
     seed: int = SEED,
     world: World | None = None,
     owner: str | None = None,
+    reader: str | None = None,
 ) -> bool:
     """Make an APN source, as `build_odoo` does. Give both the same world: they tell about the same deals."""
-    return build(server, "apn", database, world or World.scaled(scale, seed=seed, rows=rows), owner)
+    return build(server, "apn", database, world or World.scaled(scale, seed=seed, rows=rows), owner, reader)
 
 
-def build(server: PostgresServer, system: str, database: str, world: World, owner: str | None = None) -> bool:
+def build(
+    server: PostgresServer,
+    system: str,
+    database: str,
+    world: World,
+    owner: str | None = None,
+    reader: str | None = None,
+) -> bool:
     """Make one source; False when it was built before, from whatever world that was."""
     server.create_database(database, owner=owner)
     with server.session(database) as connection:
@@ -64,7 +75,7 @@ def build(server: PostgresServer, system: str, database: str, world: World, owne
         with connection, connection.cursor() as cursor:
             # Two builders at once: the second waits here, then finds the comment.
             cursor.execute("select pg_advisory_xact_lock(hashtext('generated source'))")
-            if built_from(cursor) is not None:
+            if built_from(cursor, database) is not None:
                 return False
             if owner:
                 cursor.execute(f"set local role {quoted(owner)}")
@@ -73,8 +84,10 @@ def build(server: PostgresServer, system: str, database: str, world: World, owne
             for statement in statements(system, world):
                 cursor.execute(statement)
             cursor.execute("reset role")
+            for statement in reader_statements(system, database, reader) if reader else ():
+                cursor.execute(statement)
             described = MARK + json.dumps(
-                {"seed": world.seed, "as_of": str(world.as_of), "rows": _rows(system, world)}
+                {"seed": world.seed, "odoo": world.odoo, "apn": world.apn, "as_of": str(world.as_of)}
             )
             cursor.execute(f"comment on database {quoted(database)} is %s", (described,))
         connection.autocommit = True
@@ -83,33 +96,28 @@ def build(server: PostgresServer, system: str, database: str, world: World, owne
     return True
 
 
-def built_from(cursor: Cursor) -> dict[str, object] | None:
-    """What the database of this connection was built from; None when it was not built, or not to the end."""
+def built_from(cursor: Cursor, database: str) -> World | None:
+    """What a database of this server was built from; None when it is not there, or was not built to the end."""
     cursor.execute(
-        "select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()"
+        "select shobj_description(oid, 'pg_database') from pg_database where datname = %s", (database,)
     )
     found = cursor.fetchone()
     if not found or not str(found[0] or "").startswith(MARK):
         return None
-    described: dict[str, object] = json.loads(str(found[0]).removeprefix(MARK))
-    return described
+    described = json.loads(str(found[0]).removeprefix(MARK))
+    return World(
+        described["seed"], described["odoo"], described["apn"], dt.date.fromisoformat(described["as_of"])
+    )
 
 
-def ensure_reader(
-    server: PostgresServer, system: str, database: str, login: str, password: str | None = None
-) -> None:
-    """Have a login that reads the source's tables, of the lookups only the columns that are read, and writes nothing.
-
-    Without a `password` the login stays as it is and only gets its rights.
-    """
-    if password is not None:
-        server.ensure_login(login, password)
-    with server.session(database) as connection, connection.cursor() as cursor:
-        cursor.execute(f"alter role {quoted(login)} set default_transaction_read_only = on")
-        cursor.execute(f"revoke all on database {quoted(database)} from public")
-        cursor.execute(f"grant connect on database {quoted(database)} to {quoted(login)}")
-        for statement in schema.grant_statements(system, login):
-            cursor.execute(statement)
+def reader_statements(system: str, database: str, login: str) -> list[str]:
+    """Make a login the reader of a source: the catalogue's tables, of the lookups some columns, and no writing."""
+    return [
+        f"alter role {quoted(login)} set default_transaction_read_only = on",
+        f"revoke all on database {quoted(database)} from public",
+        f"grant connect on database {quoted(database)} to {quoted(login)}",
+        *schema.grant_statements(system, login),
+    ]
 
 
 def statements(system: str, world: World) -> list[str]:
@@ -166,7 +174,3 @@ def _columns(system: str, table: str) -> tuple[Column, ...]:
 def _fit(value: str, column: Column) -> str:
     """Integers are drawn as bigint: an assignment casts them, unless the value is a text."""
     return f"({value})::{column.type}" if column.type == "integer" else value
-
-
-def _rows(system: str, world: World) -> dict[str, int]:
-    return dict(world.odoo if system == "odoo" else world.apn)

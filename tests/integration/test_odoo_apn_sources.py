@@ -255,9 +255,7 @@ def test_the_same_seed_gives_the_same_rows_and_another_seed_others(source_server
 def test_a_built_source_is_left_as_it_is(source_server: SourceServer) -> None:
     assert not build(source_server.server, "odoo", "odoo_template", TINY, OWNER)
     with source_server.server.session("odoo_template") as connection, connection.cursor() as cursor:
-        described = built_from(cursor)
-    assert described is not None
-    assert described["seed"] == TINY.seed
+        assert built_from(cursor, "odoo_template") == TINY
 
 
 def test_a_build_that_failed_is_done_again(

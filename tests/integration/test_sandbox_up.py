@@ -34,7 +34,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         elif (ROOT / name).exists():
             shutil.copy(ROOT / name, tree / name)
-    with guarded(tree / ".sandbox" / "postgres"):
+    with guarded(tree / ".sandbox" / "postgres"), guarded(tree / ".sandbox" / "sources"):
         try:
             done = sandbox_command(tree, "up")
             assert done.returncode == 0, done.stdout + done.stderr
@@ -107,7 +107,7 @@ def test_up_again_changes_nothing(tree: Path) -> None:
 
 def test_several_up_at_once_after_down_start_each_server_once(tree: Path) -> None:
     assert sandbox_command(tree, "down").returncode == 0
-    assert pids(tree) == [None, None, None]
+    assert pids(tree) == [None, None, None, None]
     text = (tree / ".env").read_text()
     command = [sys.executable, "-m", "sandbox", "up"]
     starters = [
