@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
@@ -23,6 +24,7 @@ COPIED = (
     "sandbox", "resources", "sql", "fullbay_assets", "odoo_apn_assets", "commerce_assets",
     "dagster.yaml", "workspace.yaml",
 )  # fmt: skip
+SOURCE_URLS = ("ODOO_DATABASE_URL", "APN_DATABASE_URL")
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +93,57 @@ def test_env_holds_secrets_and_is_private(tree: Path) -> None:
 
 
 def test_no_password_is_in_the_postgres_log(tree: Path) -> None:
-    log = (tree / ".sandbox" / "postgres" / "server.log").read_text()
-    assert [
-        name for name, value in settings(tree).items() if name.endswith("_PASSWORD") and value in log
-    ] == []
+    logs = "".join((tree / ".sandbox" / name / "server.log").read_text() for name in ("postgres", "sources"))
+    values = settings(tree)
+    passwords = {name: value for name, value in values.items() if name.endswith("_PASSWORD")}
+    passwords |= {name: str(urlsplit(values[name]).password) for name in SOURCE_URLS}
+    assert [name for name, password in passwords.items() if password in logs] == []
+
+
+@pytest.mark.parametrize("name", SOURCE_URLS)
+def test_the_source_addresses_of_env_lead_to_data_on_another_server(tree: Path, name: str) -> None:
+    table = "crm_lead" if name == "ODOO_DATABASE_URL" else "opportunity"
+    env = settings(tree)
+    assert urlsplit(env[name]).port != int(env["DB_PORT"])
+    assert rows_of(env[name], table) >= 1000
+
+
+def test_the_sources_are_built_once(tree: Path) -> None:
+    """A row deleted there is still gone after the next `up`: what a user does to the sources stays."""
+    url = settings(tree)["ODOO_DATABASE_URL"]
+    before = rows_of(url, "crm_lead")
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbox.odoo_apn", "edit", "--odoo", "20", "--seed", "4"],
+        cwd=tree, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "odoo deleted: 2 crm_lead" in done.stdout
+    assert rows_of(url, "crm_lead") == before + 4 - 2
+    assert sandbox_command(tree, "up").returncode == 0
+    assert rows_of(url, "crm_lead") == before + 4 - 2
+
+
+def test_a_column_is_added_from_the_command_line_and_a_mistake_is_explained(tree: Path) -> None:
+    command = [sys.executable, "-m", "sandbox.odoo_apn", "edit"]
+
+    def edit(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *arguments], cwd=tree, capture_output=True, text=True, timeout=60)
+
+    assert edit("--add-column", "crm_stage.c_new:integer").returncode == 0
+    again = edit("--add-column", "crm_stage.c_new:integer")
+    assert again.returncode == 1
+    assert "already exists" in again.stderr
+    assert "no table" in edit("--drop-column", "nothing.here").stderr
+
+
+def rows_of(url: str, table: str) -> int:
+    connection = psycopg2.connect(url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"select count(*) from {table}")
+            return int(cursor.fetchone()[0])  # type: ignore[index]
+    finally:
+        connection.close()
 
 
 def test_up_again_changes_nothing(tree: Path) -> None:
