@@ -107,7 +107,9 @@ def _opportunities(world: World) -> Filling:
     number = world.plain_account_number("f.account")
 
     def masked(value: str) -> str:
-        return f"case when f.is_masked then {MASK} else {value} end"
+        return (
+            f"case when f.is_masked and f.o % 3 = 0 then null when f.is_masked then {MASK} else {value} end"
+        )
 
     def hidden(value: str) -> str:
         return f"case when not f.is_masked then {value} end"
@@ -121,8 +123,9 @@ def _opportunities(world: World) -> Filling:
         joined = f"{d.pick(name, values[:-1])} || case when {d.chance(name + ' two', 0.5)} then ';' || {d.pick(name + ' 2', values[:-1])} else '' end"
         return d.maybe(name, share, joined)
 
+    kind = d.pick("type", words.values_of("opportunity_type"))
     lost = "f.stage = 'Closed Lost'"
-    marketing = d.chance("marketing", 0.2)
+    marketing = f"({d.chance('known', 0.9)} and {d.chance('marketing', 0.2)})"
     partner = "not f.is_referral"
     columns = {
         "id": world.ace_id("f.o"),
@@ -130,24 +133,26 @@ def _opportunities(world: World) -> Filling:
         "account_name": f"case when {d.chance('account name', 0.95)} then c.ace_name end",
         "partner_project_title": f"case when f.o % 500 <> 8 then {title} end",
         "project_description_business_need": f"case f.o % 500 when 9 then 'Too short' else {d.sentences('problem')} || ' ' || {title} end",
-        "opportunity_type": d.pick("type", words.values_of("opportunity_type")),
+        "opportunity_type": kind,
         "opportunity_ownership": f"case when f.is_referral then case when {d.chance('ao', 0.1)} then 'AWS Originated' else 'AWS Referral' end"
         f" else case when {d.chance('po', 0.1)} then 'Partner Originated' else 'Partner Referral' end end",
         # Blank or repeated ids are the normal disease of this column.
-        "partner_crm_unique_identifier": "case when f.mode in (0, 1) then f.lead::text when f.o % 500 = 46 then '1'"
+        "partner_crm_unique_identifier": "case when f.mode in (0, 1) then f.lead::text when f.o % 500 in (46, 47) then '1'"
         " when f.mode = 4 and f.o % 3 = 0 then '' end",
-        "parent_opportunity_id": f"case when f.o > 20 and {d.chance('parent', 0.05)} then {world.ace_id('(f.o - 7)')} end",
+        "parent_opportunity_id": f"case when f.o > 1 and ({kind} = 'Flat Renewal' and f.o % 500 <> 48 or {d.chance('parent', 0.05)})"
+        f" then {world.ace_id('(f.o - least(f.o - 1, 7))')} end",
         "owner_id": f"case when {d.chance('owner', 0.95)} then {_user('1 + ' + d.number('owner', world.apn['users']))} end",
         "customer_name": masked(f"{first} || ' ' || {last}"),
         "customer_first_name": masked(first),
         "customer_last_name": masked(last),
         "customer_title": masked(d.pick("job", words.JOB_TITLES)),
         "customer_email": masked(
-            f"case {d.number('mail', 20)} when 0 then null when 1 then {mail} || '@' || {d.pick('free', words.FREE_MAIL)}"
+            f"case case when f.mode = 5 then 1 else {d.number('mail', 20)} end when 0 then null when 1 then {mail} || '@' || {d.pick('free', words.FREE_MAIL)}"
             f" when 2 then upper({mail} || '@' || c.domain) else {mail} || '@' || c.domain end"
         ),
         "customer_phone": masked("case f.o % 500 when 11 then '555-0100' when 12 then '+0 12' else c.phone end"),
-        "customer_website": "case when f.mode = 4 and f.o % 500 <> 44 then 'https://www.' || c.domain else c.ace_website end",
+        # What is to be found by its name alone has neither a site nor an address of its own.
+        "customer_website": "case when f.mode = 5 then null when f.mode = 4 and f.o % 500 <> 44 then 'https://www.' || c.domain else c.ace_website end",
         "customer_duns": hidden(
             f"case when f.o % 500 = 15 then left(c.duns, 7) when {d.chance('duns', 0.4)} then c.duns end"
         ),
@@ -171,7 +176,8 @@ def _opportunities(world: World) -> Filling:
         "delivery_model": several("delivery_model"),
         "solution_offered": f"case when f.o % 500 = 33 then array['Solution 7'] when f.stage in ('Committed', 'Launched') and f.o % 500 <> 34"
         f" or {d.chance('solution', 0.6)} then array['S-' || lpad((1 + {d.number('solution', 40)})::text, 7, '0')] end",
-        "other_solution_offered": d.maybe("other solution", 0.5, d.pick("other solution", words.WORK)),
+        "other_solution_offered": f"case when f.o % 500 not in (34, 49) and (not ({d.chance('solution', 0.6)}) or {d.chance('other solution', 0.2)})"
+        f" then {d.pick('other solution', words.WORK)} end",
         "aws_products": d.maybe("products", 0.7, f"array[{d.pick('p1', words.SERVICES)}, {d.pick('p2', words.SERVICES)}]"),
         "sales_activities": several("sales_activities"),
         "apn_programs": several("apn_programs", 0.3),

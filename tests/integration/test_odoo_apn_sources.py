@@ -177,6 +177,12 @@ APN_ODDITIES = {
     "a draft": "select count(*) from opportunity where status = 'Draft'",
     "an answer in capitals": "select count(*) from opportunity where partner_acceptance_status = upper(partner_acceptance_status)",
     "a shouted company": "select count(*) from opportunity where account_name ~ '^[A-Z &]{6,}'",
+    "a CRM id twice": "select count(partner_crm_unique_identifier) - count(distinct partner_crm_unique_identifier) from opportunity"
+    " where partner_crm_unique_identifier <> ''",
+    "a hidden referral": "select count(*) from opportunity where partner_acceptance_status = 'Pending' and customer_email is null",
+    "a deal known by its name alone": "select count(*) from opportunity where customer_website is null and aws_account is null"
+    " and partner_crm_unique_identifier is null and split_part(lower(customer_email), '@', 2) in ('gmail.com', 'outlook.com')",
+    "a renewal of nothing": "select count(*) from opportunity where opportunity_type = 'Flat Renewal' and parent_opportunity_id is null",
     "a blank CRM id": "select count(*) from opportunity where partner_crm_unique_identifier = ''",
     "a row without a mark": "select count(*) from opportunity where aws_last_modified_date is null",
     "rows with the same mark": "select count(aws_last_modified_date) - count(distinct aws_last_modified_date) from opportunity",
