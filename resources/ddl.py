@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
 
 from resources.sql import ROOT
-
-if TYPE_CHECKING:
-    pass
 
 _TABLE = re.compile(r"create table (?:if not exists )?(\S+) \(\n(.*?)\n\)", re.DOTALL)
 _COLUMN = re.compile(r"    ([a-z_][a-z0-9_]*) (.+?),?\s*(?:--\s*(.*))?$")

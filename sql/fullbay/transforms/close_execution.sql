@@ -1,13 +1,6 @@
 -- A run that came to its end, with its counts taken from what it logged. Key: execution_id. May be re-run.
 -- SUCCESS: nothing is held back; PARTIAL: some invoices are in the quarantine; the rest is stored. One that failed stays failed.
-with seen as (
-    select
-        count(*) filter (where outcome <> 'VANISHED') as processed,
-        count(*) filter (where outcome = 'NEW') as inserted,
-        count(*) filter (where outcome = 'CHANGED') as updated,
-        count(*) filter (where outcome = 'QUARANTINED') as quarantined
-    from fullbay.ingestion_run_invoices where execution_id = %(execution_id)s
-), held as (
+with held as (
     select count(distinct coalesce(fullbay_invoice_id, payload_hash)) as held
     from fullbay.invoice_quarantine where execution_id = %(execution_id)s and resolved_at is null
 ), calls as (
@@ -48,7 +41,7 @@ set status = case when held.held > 0 then 'PARTIAL' else 'SUCCESS' end,
     error_message = null,
     error_type = null,
     error_stack_trace = null
-from seen, held, calls, queries, stages
+from fullbay.run_counts(%(execution_id)s) as seen, held, calls, queries, stages
 where run.execution_id = %(execution_id)s and run.status <> 'ERROR'
 returning run.status, run.records_processed, run.records_inserted, run.records_updated, run.records_failed,
     run.line_items_created, run.total_duration_seconds, run.db_query_count, run.api_error_count

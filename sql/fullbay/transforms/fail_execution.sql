@@ -1,12 +1,4 @@
 -- A run that failed, with what it had read and stored by then. Key: execution_id. May be re-run.
-with seen as (
-    select
-        count(*) filter (where outcome <> 'VANISHED') as processed,
-        count(*) filter (where outcome = 'NEW') as inserted,
-        count(*) filter (where outcome = 'CHANGED') as updated,
-        count(*) filter (where outcome = 'QUARANTINED') as quarantined
-    from fullbay.ingestion_run_invoices where execution_id = %(execution_id)s
-)
 update fullbay.ingestion_metadata as run
 set status = 'ERROR',
     end_time = clock_timestamp(),
@@ -19,5 +11,5 @@ set status = 'ERROR',
     error_message = %(message)s,
     error_type = %(type)s,
     error_stack_trace = %(trace)s
-from seen
+from fullbay.run_counts(%(execution_id)s) as seen
 where run.execution_id = %(execution_id)s
