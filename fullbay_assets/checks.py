@@ -204,6 +204,6 @@ every_processed_invoice_is_tracked = check_by_sql(
 rows_in_equal_rows_out = check_by_sql(
     "rows_in_equal_rows_out",
     ingestion_metadata,
-    "Received = stored + unchanged + quarantined, and the run's record says so.",
+    "What the client delivered = stored + unchanged + quarantined, and the run's record says so.",
     "CONSISTENCY",
 )

@@ -42,9 +42,13 @@ WRITERS = 2
 
 @dataclass
 class Ingested:
-    """What the reading of all shops brought, and what it took."""
+    """What the reading of all shops brought, and what it took.
+
+    `delivered` is the client's own count; `counts` is what the store made of it, and a check compares the two.
+    """
 
     counts: RawCounts = field(default_factory=RawCounts)
+    delivered: int = 0
     requests: int = 0
     retries: int = 0
     repeated: int = 0
@@ -53,6 +57,7 @@ class Ingested:
 
     def add(self, shop: Shop, stats: ClientStats) -> None:
         self.shops.append(shop.name or shop.key)
+        self.delivered += stats.invoices
         self.requests += stats.requests
         self.retries += stats.retries
         self.repeated += stats.repeated
@@ -101,7 +106,7 @@ def ingest(
                     raise
                 # The other shops' invoices go on to lines and summaries; the run fails when they are there.
                 step.journal.error(failure, step=step.name, shop=shop.key)
-        facts.update(records=result.counts.received, batch_size=BATCH_INVOICES)
+        facts.update(records=result.delivered, batch_size=BATCH_INVOICES)
     step.journal.log_stage(
         "JSON_PARSE",
         sum(store.parsing_seconds for store in stores),
