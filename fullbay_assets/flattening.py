@@ -15,13 +15,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 import msgspec
 
 from fullbay_assets.parsing import (
+    CENT,
     HUNDRED,
+    NO_CENTS,
     ZERO,
     InvalidField,
     amount,
@@ -104,7 +107,8 @@ CORRECTION_COLUMNS = (
 )
 
 _FREIGHT = re.compile(r"\bFREIGHT\b", re.IGNORECASE)
-_CORE_TYPES = ("", "None", "Dirty", "Inherent")
+_CORE_TYPES = ("", "none", "dirty", "inherent")
+_FINE_HOURS = Decimal("0.0001")
 _INGESTION_SOURCE = "fullbay_api"
 
 
@@ -353,19 +357,13 @@ def _lines_of_complaint(
     sublet = switch(complaint, "sublet") or False
     corrections = children(complaint, "Corrections")
     crew = _crew(complaint, where, findings)
-    billed_in_all = amount(complaint, "laborHoursTotal")
-    clocked_before = ZERO
+    shares = _shares(corrections)
+    for technician in crew:
+        technician.clocked = [_split(technician.hours, shares, unit) for unit in (_FINE_HOURS, CENT)]
     for number_of, correction in enumerate(corrections):
         here = f"{where}.Corrections[{number_of}]"
-        last = number_of == len(corrections) - 1
         detail = _correction_values(correction)
-        billed = amount(correction, "laborHoursTotal")
-        if last:
-            share = 1 - clocked_before
-        else:
-            share = billed / billed_in_all if billed_in_all else Decimal(1) / len(corrections)
-            clocked_before += share
-        yield from _labor_lines(correction, complaint, order, crew, share, context, detail, sublet)
+        yield from _labor_lines(correction, number_of, complaint, order, crew, context, detail, sublet)
         parts = _part_lines(correction, here, rules, findings)
         for line in parts:
             line.complaint, line.correction = context, detail
@@ -406,7 +404,8 @@ def _complaint_level_lines(
         clocked = sum((technician.hours for technician in crew), ZERO) or amount(
             complaint, "actualHoursTotal"
         )
-        line = _labor_line(who, labor, amount(complaint, "laborHoursTotal"), clocked, Decimal(100))
+        hours = (clocked.quantize(_FINE_HOURS, ROUND_HALF_UP), cents(clocked))
+        line = _labor_line(who, labor, amount(complaint, "laborHoursTotal"), hours, HUNDRED)
         line.labor_description = text(complaint, "note")
         line.labor_rate_type = text(complaint, "laborRate", 50)
         line.taxable = switch(complaint, "laborTaxable") or False
@@ -473,6 +472,34 @@ class _Technician(msgspec.Struct, gc=False):
     hours: Decimal
     portion: Decimal
     share: Decimal
+    clocked: list[list[Decimal]] = []
+    """The hours by correction, to four decimals and to two; the complaint's lead technician has none."""
+
+    def clocked_on(self, place: int) -> tuple[Decimal, Decimal]:
+        fine, coarse = self.clocked or ([], [])
+        return (fine[place], coarse[place]) if fine else (ZERO, NO_CENTS)
+
+
+def _shares(corrections: list[dict[str, Any]]) -> list[Decimal]:
+    """Each correction's share of the hours clocked on its complaint: by billed hours, else equal shares.
+
+    Billed hours of both signs have a sum that says nothing, so they count as none.
+    """
+    billed = [amount(correction, "laborHoursTotal") for correction in corrections]
+    in_all = sum(billed, ZERO)
+    if not in_all or min(billed) < 0 < max(billed):
+        return [Decimal(1) / len(billed) for _ in billed]
+    return [hours / in_all for hours in billed]
+
+
+def _split(whole: Decimal, shares: list[Decimal], unit: Decimal) -> list[Decimal]:
+    """`whole` by share in steps of `unit`; the sum is the whole.
+
+    The running sum is rounded, not each part: 0.02 over four would be three times 0.01 and a last one of -0.01.
+    """
+    upto = [whole * share for share in accumulate(shares[:-1])] + [whole]
+    rounded = [part.quantize(unit, ROUND_HALF_UP) for part in upto]
+    return [after - before for before, after in pairwise([ZERO, *rounded])]
 
 
 def _crew(complaint: dict[str, Any], where: str, findings: list[Finding]) -> list[_Technician]:
@@ -506,17 +533,18 @@ def _lead(order: dict[str, Any]) -> _Technician:
 
 
 def _labor_line(
-    who: _Technician, money: Decimal, billed: Decimal, clocked: Decimal, portion: Decimal
+    who: _Technician, money: Decimal, billed: Decimal, clocked: tuple[Decimal, Decimal], portion: Decimal
 ) -> Line:
+    """`clocked` holds the hours to four decimals and to two."""
     hours = cents(billed)
     return Line(
         "LABOR",
         assigned_technician=who.name,
         assigned_technician_number=who.number,
-        assigned_technician_actual_hours=round(clocked, 4),
+        assigned_technician_actual_hours=clocked[0],
         assigned_technician_portion=min(100, int(portion)),
         labor_hours=hours,
-        actual_hours=cents(clocked),
+        actual_hours=clocked[1],
         unit_price=cents(money / hours) if hours else None,
         line_total_price=money,
         source="LABOR",
@@ -525,17 +553,17 @@ def _labor_line(
 
 def _labor_lines(
     correction: dict[str, Any],
+    place: int,
     complaint: dict[str, Any],
     order: dict[str, Any],
     crew: list[_Technician],
-    clocked_share: Decimal,
     context: tuple[Any, ...],
     detail: tuple[Any, ...],
     sublet: bool,
 ) -> Iterator[Line]:
     """One line per technician. Money and billed hours are split by share, the last line takes what rounding left.
 
-    Clocked hours stand on the complaint: each correction gets its part of them (`clocked_share`), or two corrections
+    Clocked hours stand on the complaint: each correction gets its part of them (by its `place`), or two corrections
     would count a technician's hours twice.
     """
     money, billed = cents(amount(correction, "laborTotal")), amount(correction, "laborHoursTotal")
@@ -555,7 +583,7 @@ def _labor_lines(
         else:
             part, hours = cents(money * technician.share), cents(billed * technician.share)
         money_left, hours_left = money_left - part, hours_left - hours
-        line = _labor_line(technician, part, hours, technician.hours * clocked_share, technician.portion)
+        line = _labor_line(technician, part, hours, technician.clocked_on(place), technician.portion)
         line.labor_description, line.labor_rate_type, line.taxable = description, rate_name, taxable
         line.complaint, line.correction = context, detail
         if sublet:
@@ -592,7 +620,7 @@ def _part_lines(
                 )
             )
             return other
-    if any(part.get("coreType") == "Dirty" for part in parts):
+    if any(_core_type(part) == "dirty" for part in parts):
         switched = FlatteningRules(dirty_cores="charge" if rules.dirty_cores == "refund" else "refund")
         other = _read_parts(parts, where, switched, [], pending_counts=False)
         if abs(cents(stated) - sum((line.line_total_price for line in other), ZERO)) <= TOLERANCE:
@@ -614,13 +642,18 @@ def _read_parts(
     lines = []
     for number_of, part in enumerate(parts):
         line = _part_line(part, rules, pending_counts)
-        core_type = part.get("coreType")
-        if core_type and core_type not in _CORE_TYPES:
+        if _core_type(part) not in _CORE_TYPES:
             here = f"{where}.Parts[{number_of}].coreType"
-            findings.append(Finding("CORE_TYPE", "None, Dirty or Inherent", repr(core_type)[:80], None, here))
+            found = repr(part["coreType"])[:80]
+            findings.append(Finding("CORE_TYPE", "None, Dirty or Inherent", found, None, here))
         if line is not None:
             lines.append(line)
     return lines
+
+
+def _core_type(part: dict[str, Any]) -> str:
+    """None, Dirty, Inherent or what else stands there, in lower case: the source writes it by hand."""
+    return (text(part, "coreType", 50) or "").strip().lower()
 
 
 def _part_line(part: dict[str, Any], rules: FlatteningRules, pending_counts: bool) -> Line | None:
@@ -628,7 +661,7 @@ def _part_line(part: dict[str, Any], rules: FlatteningRules, pending_counts: boo
     pending = amount(part, "toBeReturnedQuantity")
     price, cost = amount(part, "sellingPrice"), amount(part, "cost")
     core_type = text(part, "coreType", 50)
-    if core_type == "Dirty" and rules.dirty_cores == "refund":
+    if _core_type(part) == "dirty" and rules.dirty_cores == "refund":
         quantity, price, cost = returned, -price, -cost
     else:
         quantity = ordered - returned

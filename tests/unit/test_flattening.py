@@ -128,6 +128,15 @@ def test_a_dirty_core_is_a_refund_or_a_charge() -> None:
     assert kinds(flat(document, FlatteningRules(dirty_cores="charge"))) == [("PART", "27.00")]
 
 
+@pytest.mark.parametrize("written", ["dirty", "DIRTY", " Dirty "])
+def test_a_core_type_is_read_in_any_case(written: str) -> None:
+    """A refund written "DIRTY" was charged: the invoice was off by twice the price of the core."""
+    refunded = part(coreType=written, quantity=1, returnedQuantity=1, sellingPrice=27)
+    result = flat(invoice(complaint(correction(partsTotal=-27, Parts=[refunded]))))
+    assert kinds(result) == [("PART", "-27.00")]
+    assert not result.findings
+
+
 def test_an_unknown_core_type_is_an_ordinary_part_and_is_recorded() -> None:
     result = flat(invoice(complaint(correction(partsTotal=20, Parts=[part(coreType="Rusty")]))))
     assert result.reconciled
@@ -175,6 +184,25 @@ def test_clocked_hours_are_counted_once_over_corrections() -> None:
         invoice(complaint(*works, AssignedTechnicians=[technician("A", 100, 8)], actualHoursTotal=8))
     )
     assert [line.assigned_technician_actual_hours for line in result.lines] == [Decimal(2), Decimal(6)]
+
+
+@pytest.mark.parametrize("billed", [(1, 1, 1, 1), (0, 0, 0), (1, 2, 4), (2, -1, 1)])
+@pytest.mark.parametrize("clocked", ["1", "8.005", "1.252777777777", "0.02"])
+def test_clocked_hours_over_corrections_lose_nothing_to_rounding(
+    billed: tuple[int, ...], clocked: str
+) -> None:
+    """One hour over three corrections was 0.33 three times: v_technician_performance lacked a cent of each."""
+    works = [correction(laborHoursTotal=hours, laborTotal=100) for hours in billed]
+    crew = [technician("A", 60, clocked), technician("B", 40, clocked)]
+    result = flat(invoice(complaint(*works, AssignedTechnicians=crew)))
+    for name in ("A", "B"):
+        lines = [line for line in result.lines if line.assigned_technician == name]
+        assert len(lines) == len(billed)
+        coarse = sum(line.actual_hours or 0 for line in lines)
+        fine = sum(line.assigned_technician_actual_hours or 0 for line in lines)
+        assert coarse == Decimal(clocked).quantize(Decimal("0.01"), "ROUND_HALF_UP")
+        assert fine == Decimal(clocked).quantize(Decimal("0.0001"), "ROUND_HALF_UP")
+        assert all(line.actual_hours is not None and line.actual_hours >= 0 for line in lines)
 
 
 def test_money_of_a_complaint_without_corrections_is_kept() -> None:
