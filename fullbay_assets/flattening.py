@@ -34,6 +34,7 @@ from fullbay_assets.parsing import (
     day,
     integer_id,
     key,
+    losses,
     moment,
     number,
     switch,
@@ -253,12 +254,17 @@ def flatten(invoice: dict[str, Any], rules: FlatteningRules = FlatteningRules())
     head = header(invoice)
     findings: list[Finding] = []
     try:
-        order = child(invoice, "ServiceOrder")
-        values, customer_id, vin = _invoice_values(invoice, order, head, rules)
-        lines = list(_complaint_lines(order, rules, findings))
-        lines += _invoice_level_lines(invoice, order, lines)
+        with losses() as lost:
+            order = child(invoice, "ServiceOrder")
+            values, customer_id, vin = _invoice_values(invoice, order, head, rules)
+            lines = list(_complaint_lines(order, rules, findings))
+            lines += _invoice_level_lines(invoice, order, lines)
     except InvalidField as error:
         raise error.located(invoice) from None
+    # Once for each place: some fields are read for several lines, or twice to find the reading that closes.
+    by_place = {(loss.rule, loss.path(invoice)): loss for loss in lost}
+    for (rule, path), loss in by_place.items():
+        findings.append(Finding(rule, loss.expected, loss.actual, None, path))
     return FlatInvoice(
         head.invoice_id, head.invoice_date, customer_id, vin, head.total, values, lines, findings
     )
@@ -357,7 +363,7 @@ def _lines_of_complaint(
     sublet = switch(complaint, "sublet") or False
     corrections = children(complaint, "Corrections")
     crew = _crew(complaint, where, findings)
-    shares = _shares(corrections)
+    shares = _shares(corrections) if crew else []
     for technician in crew:
         technician.clocked = [_split(technician.hours, shares, unit) for unit in (_FINE_HOURS, CENT)]
     for number_of, correction in enumerate(corrections):
@@ -485,6 +491,8 @@ def _shares(corrections: list[dict[str, Any]]) -> list[Decimal]:
 
     Billed hours of both signs have a sum that says nothing, so they count as none.
     """
+    if len(corrections) == 1:
+        return [Decimal(1)]
     billed = [amount(correction, "laborHoursTotal") for correction in corrections]
     in_all = sum(billed, ZERO)
     if not in_all or min(billed) < 0 < max(billed):
@@ -497,6 +505,8 @@ def _split(whole: Decimal, shares: list[Decimal], unit: Decimal) -> list[Decimal
 
     The running sum is rounded, not each part: 0.02 over four would be three times 0.01 and a last one of -0.01.
     """
+    if len(shares) == 1:
+        return [whole.quantize(unit, ROUND_HALF_UP)]
     upto = [whole * share for share in accumulate(shares[:-1])] + [whole]
     rounded = [part.quantize(unit, ROUND_HALF_UP) for part in upto]
     return [after - before for before, after in pairwise([ZERO, *rounded])]
@@ -653,7 +663,8 @@ def _read_parts(
 
 def _core_type(part: dict[str, Any]) -> str:
     """None, Dirty, Inherent or what else stands there, in lower case: the source writes it by hand."""
-    return (text(part, "coreType", 50) or "").strip().lower()
+    written = part.get("coreType")
+    return written.strip().lower() if isinstance(written, str) else str(written or "")
 
 
 def _part_line(part: dict[str, Any], rules: FlatteningRules, pending_counts: bool) -> Line | None:

@@ -10,12 +10,14 @@ Money never passes through a binary float: the JSON text of a number goes straig
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -58,6 +60,43 @@ class InvalidInvoice(ValueError):
         self.reason, self.path, self.message = reason, path, message
         self.value = shown if len(shown) <= 200 else f"{shown[:200]}... ({len(shown):,} characters)"
         super().__init__(f"{reason} at {path or 'the document'}: {message}, found {self.value}")
+
+
+class Loss(NamedTuple):
+    """A value that a column cannot hold as it is: a text that was cut, an id that was dropped. Quotes no text."""
+
+    rule: Literal["TEXT_CUT", "ID_DROPPED"]
+    field: str
+    value: object
+    expected: str
+    actual: str
+
+    def path(self, document: dict[str, Any]) -> str:
+        """Where it stands; searched only now, as for an error."""
+        return _path_of(document, "", "", self.field, self.value) or self.field
+
+
+_losses: ContextVar[list[Loss] | None] = ContextVar("losses", default=None)
+
+
+@contextmanager
+def losses() -> Iterator[list[Loss]]:
+    """What `text` and `integer_id` could not keep whole within the block, in this thread.
+
+    Beside the readers instead of among their arguments: sixty calls an invoice have nothing to tell.
+    """
+    found: list[Loss] = []
+    before = _losses.set(found)
+    try:
+        yield found
+    finally:
+        _losses.reset(before)
+
+
+def _lost(loss: Loss) -> None:
+    noted = _losses.get()
+    if noted is not None:
+        noted.append(loss)
 
 
 def _path_of(node: Any, path: str, name: str, field: str, value: object) -> str | None:
@@ -191,7 +230,11 @@ def text(source: dict[str, Any], field: str, longest: int = MAX_TEXT) -> str | N
         if isinstance(value, dict | list):
             raise InvalidField("NOT_A_TEXT", field, value, "a text was expected")
         value = ("Yes" if value else "No") if isinstance(value, bool) else str(value)
-    return (value if len(value) <= longest else value[:longest]) or None
+    if len(value) > longest:
+        found = f"{len(value):,} characters"
+        _lost(Loss("TEXT_CUT", field, source[field], f"at most {longest:,} characters", found))
+        value = value[:longest]
+    return value or None
 
 
 def key(source: dict[str, Any], field: str, longest: int = 50) -> str | None:
@@ -208,12 +251,16 @@ def key(source: dict[str, Any], field: str, longest: int = 50) -> str | None:
 
 def integer_id(source: dict[str, Any], field: str) -> int | None:
     """An id for an INTEGER column; None for nothing, for other than digits, and for what the column cannot hold."""
-    value = source.get(field)
+    given = value = source.get(field)
     if isinstance(value, str):
         value = value.strip()
+        if not value.strip("-."):
+            return None
         value = int(value) if value.isascii() and value.isdigit() and len(value) < 11 else None
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_INTEGER:
         return value
+    if given is not None:
+        _lost(Loss("ID_DROPPED", field, given, f"a whole number up to {_MAX_INTEGER}", repr(given)[:80]))
     return None
 
 

@@ -69,6 +69,8 @@ RULES = {
         Rule("PORTIONS", "technician portions of a complaint add up to 100", "LOW", money=False),
         Rule("RETURNS_READING", "returned quantities close the sum of the correction", "LOW", money=False),
         Rule("CORE_TYPE", "core type is one of None, Dirty, Inherent", "LOW", money=False),
+        Rule("TEXT_CUT", "texts fit their columns", "LOW", money=False),
+        Rule("ID_DROPPED", "ids are whole numbers that fit their columns", "LOW", money=False),
     )
 }
 

@@ -303,6 +303,17 @@ def test_hostile_invoices_never_block_the_others_and_nothing_is_lost(pipeline: P
         where validation_rule = 'LINES_TOTAL' and records_failed > 0"""
     )
     assert {record["invoice_id"] for (records,) in failed for record in records} == {off, small}
+    lost = pipeline.query(
+        """select validation_rule, failed_records from business_validation_log
+        where validation_rule in ('TEXT_CUT', 'ID_DROPPED') and records_failed > 0"""
+    )
+    assert {
+        (rule, record["invoice_id"], record["actual"]) for rule, records in lost for record in records
+    } == {
+        ("TEXT_CUT", cases["10 MB note"]["primaryKey"], "10,000,000 characters"),
+        ("TEXT_CUT", cases["VIN of 60 characters"]["primaryKey"], "60 characters"),
+        ("ID_DROPPED", cases["part key that is no number"]["primaryKey"], "'A-17'"),
+    }
     again = pipeline.run()
     assert again["processed"] == good + len(cases)
     assert pipeline.value("select count(*) from invoice_quarantine") == quarantined

@@ -264,6 +264,41 @@ def test_the_served_customer_stands_on_the_lines() -> None:
     assert row["complaint_severity"] is None
 
 
+def test_a_text_that_is_cut_is_on_record_once_and_not_quoted() -> None:
+    long_note, long_title = "x" * 70_000, "y" * 300
+    work = correction(laborHoursTotal=1, laborTotal=100, actualCorrection=long_note, title=long_title)
+    crew = [technician("A", 50), technician("B", 50)]
+    result = flat(invoice(complaint(work, AssignedTechnicians=crew)))
+    here = "ServiceOrder.Complaints[0].Corrections[0]"
+    found = [(one.rule, one.expected, one.actual, one.path) for one in result.findings]
+    assert found == [
+        ("TEXT_CUT", "at most 255 characters", "300 characters", f"{here}.title"),
+        ("TEXT_CUT", "at most 65,536 characters", "70,000 characters", f"{here}.actualCorrection"),
+    ]
+    assert result.reconciled
+
+
+@pytest.mark.parametrize("given", ["C-17", 2**31, "99999999999", -9, True])
+def test_an_id_that_does_not_fit_is_left_out_on_record(given: Any) -> None:
+    """Such a customer counts in no customer_summary; nobody could see why."""
+    document = simple()
+    document["ServiceOrder"]["Customer"] = {}
+    document["Customer"] = {"customerId": given, "title": "SAMPLE"}
+    result = flat(document)
+    assert result.customer_id is None
+    found = [(one.rule, one.actual, one.path) for one in result.findings]
+    assert found == [("ID_DROPPED", repr(given), "Customer.customerId")]
+    assert result.reconciled
+
+
+@pytest.mark.parametrize("nothing", [None, "", "  ", "-", "."])
+def test_an_id_that_says_nothing_is_nothing(nothing: Any) -> None:
+    document = simple()
+    document["ServiceOrder"]["Customer"] = {}
+    document["Customer"] = {"customerId": nothing, "title": "SAMPLE"}
+    assert not flat(document).findings
+
+
 @pytest.mark.parametrize("unit", [None, {}, "", []])
 def test_a_missing_unit_is_no_error(unit: Any) -> None:
     document = simple()
