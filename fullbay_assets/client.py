@@ -54,6 +54,20 @@ _READS_LIKE_A_REFUSAL = re.compile(
     re.IGNORECASE,
 )
 
+# What passes by itself, though it may speak of keys and rights: "API key has exceeded its request limit".
+_READS_LIKE_A_PAUSE = re.compile(
+    r"rate.?limit|quota|throttl|slow down|temporar|unavailable|\bbusy\b|time[sd]? ?out|"
+    r"too (?:many (?:\w+ )?(?:requests?|calls?|attempts?|connections?)|fast|frequent|often)|"
+    r"\b(?:requests?|calls?|usage|hourly|daily|monthly)\b[^.]*\blimit|limit of [\d,]+ (?:requests?|calls?)|"
+    r"\b(?:requests?|calls?) per\b|exceeded[^.]*\b(?:requests|calls)\b",
+    re.IGNORECASE,
+)
+
+
+def reads_like_a_refusal(message: str) -> bool:
+    """Whether the text of a FAIL says that asking again is of no use. In doubt it does not: that costs 14 s."""
+    return bool(_READS_LIKE_A_REFUSAL.search(message)) and not _READS_LIKE_A_PAUSE.search(message)
+
 
 @dataclass(frozen=True)
 class ApiCall:
@@ -173,8 +187,8 @@ class FullbayClient:
     A FAIL (HTTP 200) is answered in this order: close to midnight UTC, once more with the token of the
     neighbouring date; when the address was looked up and has changed, once more with the new one; then by
     its text. Fullbay's texts are documented nowhere. Therefore one that reads like a refusal (key, token,
-    IP, window, ...) is permanent at once, and any other is repeated after 2, 4 and 8 s: the words only
-    shorten the wait, and never make a FAIL pass.
+    IP, window, ...) is permanent at once, unless it speaks of a limit of requests or of a pause; that and
+    any other is repeated after 2, 4 and 8 s: the words only shorten the wait, and never make a FAIL pass.
     """
 
     def __init__(
@@ -412,7 +426,7 @@ class FullbayClient:
 
     def _refused(self, call: _PageCall, refusal: Refusal, address: str) -> PipelineError:
         found = f"Fullbay answered FAIL: {refusal.message}"
-        if _READS_LIKE_A_REFUSAL.search(refusal.message):
+        if reads_like_a_refusal(refusal.message):
             return permanent(
                 call.doing,
                 found=found,

@@ -320,6 +320,10 @@ def test_a_damaged_invoice_does_not_cost_the_others() -> None:
         "Not authorized",
         "IP 1.2.3.4 not allowed",
         "Date range exceeds 7 days",
+        "The date range may not be longer than 7 days",
+        "Too many days in the window: the limit is 7",
+        "Invalid API key. Please try again later.",
+        "Access denied for this IP, limit your requests to registered addresses",
     ],
 )
 def test_a_refusal_is_permanent_at_once_and_passes_its_message_on(message: str) -> None:
@@ -337,6 +341,31 @@ def test_another_failure_is_repeated_after_2_4_and_8_seconds_and_passes_its_mess
     assert it.slept == [2.0, 4.0, 8.0]
     assert it.client.stats.requests == 4
     assert it.client.stats.retries == 3
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "API key has exceeded its request limit, not authorized for more",
+        "Rate limit reached for this token",
+        "rate-limit: key blocked for 10 s",
+        "Too many requests from your IP",
+        "Too many API calls for this key",
+        "Request quota of the key is used up",
+        "Daily limit of this API key reached",
+        "Your key may make 60 calls per minute",
+        "This key exceeded the allowed number of calls",
+        "The limit of 1,000 requests was exceeded; access denied",
+        "Authentication service temporarily unavailable",
+        "Token check timed out",
+        "IP throttled",
+    ],
+)
+def test_a_limit_of_requests_passes_by_itself_whatever_else_it_speaks_of(message: str) -> None:
+    """Such a text names the key or the rights; taken for a refusal, a busy minute failed the night's run at once."""
+    with bench(fail(message), page(invoice("1"))) as it:
+        assert it.keys() == ["1"]
+    assert it.slept == [2.0]
 
 
 def test_two_failures_and_then_success_lose_nothing() -> None:
