@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 
 import dagster as dg
+from pydantic import Field
 
 from fullbay_assets.partitions import first_date
 from fullbay_assets.resources import FullbayResource
@@ -27,7 +28,38 @@ fullbay_range = dg.define_asset_job(
     description="All Fullbay assets for a range of invoice dates, in one run. The schedules use it.",
 )
 
+
+class PurgeConfig(dg.Config):
+    """How long the records of runs are kept."""
+
+    keep_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Runs recorded longer ago go with all their log rows; unset: FULLBAY_LOG_RETENTION_DAYS.",
+    )
+
+
+@dg.op
+def purge_logs(
+    context: dg.OpExecutionContext, config: PurgeConfig, warehouse: PostgresResource, fullbay: FullbayResource
+) -> None:
+    """Delete old runs from the log tables and `ingestion_metadata`; invoices and runs at RUNNING stay."""
+    days = config.keep_days or fullbay.settings().log_retention_days
+    with warehouse.session("fullbay_purge_logs") as session:
+        deleted = session.transaction(
+            lambda: session.run("fullbay/transforms/purge_logs", {"days": days}, table="ingestion_metadata"),
+            doing=f"deleting the logs of runs older than {days} days",
+        )
+    context.add_output_metadata({"keep_days": days, **dict(deleted)})
+
+
+@dg.job(tags=TAGS, description="Deletes the records and logs of old runs, never invoices.")
+def fullbay_purge_logs() -> None:
+    purge_logs()
+
+
 WEEKLY = "0 3 * * 0"
+WEEKLY_PURGE = "0 5 * * 0"
 WINDOW_DAYS = 7
 """Open dates closer than this share a request to the API, so they share a run."""
 
@@ -103,4 +135,12 @@ def schedules() -> list[dg.ScheduleDefinition]:
         for first, last in grouped(dates):
             yield range_request(first, last, "open balances")
 
-    return [fullbay_ingestion, fullbay_open_balances]
+    weekly_purge = dg.ScheduleDefinition(
+        name="fullbay_purge_logs",
+        job=fullbay_purge_logs,
+        cron_schedule=WEEKLY_PURGE,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Deletes the records and logs of runs older than FULLBAY_LOG_RETENTION_DAYS, never invoices.",
+    )
+    return [fullbay_ingestion, fullbay_open_balances, weekly_purge]

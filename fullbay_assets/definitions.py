@@ -15,7 +15,7 @@ def defs() -> dg.Definitions:
     return dg.Definitions(
         assets=starting(dg.load_assets_from_modules([ingest, summaries, records]), first_date()),
         asset_checks=dg.load_asset_checks_from_modules([checks]),
-        jobs=[automation.fullbay_day, automation.fullbay_range],
+        jobs=[automation.fullbay_day, automation.fullbay_range, automation.fullbay_purge_logs],
         schedules=automation.schedules(),
         resources={
             "warehouse": PostgresResource(location="FULLBAY"),

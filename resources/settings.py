@@ -87,6 +87,7 @@ class FullbaySettings:
     shops: tuple[Shop, ...]
     public_ip: str | None = None
     lookback_days: int = 30
+    log_retention_days: int = 90
     time_zone: str = "America/New_York"
     dirty_cores: DirtyCores = "refund"
     connect_timeout: float = 10.0
@@ -194,6 +195,7 @@ def fullbay_settings(env: Mapping[str, str] | None = None) -> FullbaySettings:
         shops=shops,
         public_ip=source.checked("FULLBAY_PUBLIC_IP", _ipv4, None),
         lookback_days=source.checked("FULLBAY_LOOKBACK_DAYS", _whole_number(1, 3660), 30),
+        log_retention_days=source.checked("FULLBAY_LOG_RETENTION_DAYS", _whole_number(1, 36600), 90),
         time_zone=source.checked("FULLBAY_TIME_ZONE", _time_zone, "America/New_York"),
         dirty_cores=source.checked("FULLBAY_DIRTY_CORES", _dirty_cores, "refund"),
         connect_timeout=source.checked("FULLBAY_CONNECT_TIMEOUT", _seconds(0.1, 300), 10.0),

@@ -159,7 +159,7 @@ class Pipeline:
         return dg.Definitions(
             assets=dg.load_assets_from_modules([ingest_assets, summaries, records]),
             asset_checks=dg.load_asset_checks_from_modules([checks]),
-            jobs=[automation.fullbay_range],
+            jobs=[automation.fullbay_range, automation.fullbay_purge_logs],
             resources={"warehouse": self.warehouse, "fullbay": self.fullbay, "spool": SpoolResource()},
             executor=dg.in_process_executor,
         )

@@ -130,6 +130,7 @@ def test_the_schedules() -> None:
     schedules = {schedule.name: schedule for schedule in definitions("fullbay_assets").schedules or []}
     assert schedules["fullbay_ingestion"].cron_schedule == "0 0 * * *"
     assert schedules["fullbay_open_balances"].cron_schedule == "0 3 * * 0"
+    assert schedules["fullbay_purge_logs"].cron_schedule == "0 5 * * 0"
     assert all(schedule.execution_timezone == "UTC" for schedule in schedules.values())
 
 

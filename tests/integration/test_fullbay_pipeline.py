@@ -554,6 +554,29 @@ def test_a_run_of_some_assets_closes_its_own_record(pipeline: Pipeline) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("config", "left"), [({}, {"recent", "young"}), ({"keep_days": 20}, {"young"})], ids=["setting", "config"]
+)
+def test_the_weekly_purge_takes_old_runs_and_no_invoice(
+    pipeline: Pipeline, config: dict[str, int], left: set[str]
+) -> None:
+    """As the location's own login, and as long back as the setting says unless the run says otherwise."""
+    for run, days in (("old", 100), ("recent", 40), ("young", 1)):
+        pipeline.run(execution_id=run)
+        pipeline.query(
+            "update ingestion_metadata set created_at = now() - make_interval(days => %s) where execution_id = %s",
+            (days, run),
+        )
+    before = contents(pipeline.settings)
+    job = pipeline.definitions().resolve_job_def("fullbay_purge_logs")
+    assert job.execute_in_process(run_config={"ops": {"purge_logs": {"config": config}}}).success
+    kept = "select distinct execution_id from {} where execution_id in ('old', 'recent', 'young')"
+    for table in ("ingestion_metadata", "ingestion_run_invoices", "api_request_log", "database_query_log"):
+        found = {run for (run,) in pipeline.query(kept.format(table))}
+        assert found == left, table
+    assert contents(pipeline.settings) == before
+
+
 def test_a_second_writer_of_the_same_dates_is_refused_within_five_seconds(pipeline: Pipeline) -> None:
     with running_step(pipeline.warehouse, "first", "first") as step:
         step.lease(FIRST, FIRST)
