@@ -67,7 +67,7 @@ def _clean(sandbox: Sandbox, *, ask: bool) -> int:
     if ask:
         if not sys.stdin.isatty():
             print(
-                "error: clean deletes all data of the sandbox; without a terminal say so with --yes.",
+                "error: clean deletes all data of the sandbox; without a terminal say so: make clean YES=1",
                 file=sys.stderr,
             )
             return 1

@@ -83,6 +83,7 @@ class Sandbox:
         )
         self.aws = aws_server(self.folder / "servers")
         self._written_path = self.folder / "env.json"
+        self._keys_path = self.folder / "fullbay_keys.json"
         self._say = say
 
     # -- what the commands do --------------------------------------------------------------------------------
@@ -114,7 +115,7 @@ class Sandbox:
             scale = os.environ.get("SCALE", "")
             world_of(scale)  # refused, if it is to be, before anything is started
             known = _read_env(self.env_path)
-            api_keys = _api_keys(known)
+            api_keys = self._api_keys(known)
             first_day = known.get("FULLBAY_FIRST_DATE") or str(dt.datetime.now(dt.UTC).date() - HISTORY)
             fullbay = self._fullbay(api_keys, first_day)
             services = [self.aws, fullbay]
@@ -208,13 +209,25 @@ class Sandbox:
             command=lambda port: [
                 sys.executable, "-m", "sandbox.fullbay.server", "--host", LOCALHOST, "--port", str(port),
                 "--seed", str(FULLBAY_SEED), "--invoices-per-day", str(INVOICES_PER_DAY),
-                "--first-day", first_day,
+                "--first-day", first_day, "--edits", str(self.folder / "servers" / "fullbay_edits.json"),
             ],
             cwd=self.root,
             secrets={"SANDBOX_FULLBAY_KEYS": named},
         )  # fmt: skip
 
     # -- settings --------------------------------------------------------------------------------------------
+
+    def _api_keys(self, known: Mapping[str, str]) -> dict[str, str]:
+        """The key of each shop at our source server, by the suffix of its setting: made once, and then kept here.
+
+        Not read back from `.env`: a wrong key there must be refused, as by the real service. Only a sandbox that
+        has none yet takes those of a `.env` that is there.
+        """
+        if self._keys_path.exists():
+            return dict(json.loads(self._keys_path.read_text()))
+        keys = {suffix: known.get(f"FULLBAY_API_KEY{suffix}") or secrets.token_hex(16) for suffix in SHOPS}
+        write_private(self._keys_path, json.dumps(keys))
+        return keys
 
     def _settings(
         self, known: Mapping[str, str], api_keys: Mapping[str, str], fullbay_port: int
@@ -384,11 +397,6 @@ class Sandbox:
             )
         if done.returncode:
             raise SandboxError(f"dagster {' '.join(arguments)} failed. The end of {log}:\n{last_lines(log)}")
-
-
-def _api_keys(known: Mapping[str, str]) -> dict[str, str]:
-    """One Fullbay key for each shop, by the suffix of its setting: the known one, else a new one."""
-    return {suffix: known.get(f"FULLBAY_API_KEY{suffix}") or secrets.token_hex(16) for suffix in SHOPS}
 
 
 def _read_env(path: Path) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Edits on top of the generated invoices: paid, corrected, re-dated, voided, or added by hand.
 
-The generator stays a pure function; what a shop did after posting is kept here, in memory only.
+The generator stays a pure function; what a shop did after posting is kept here, and in a file when there is one.
 """
 
 from __future__ import annotations
@@ -10,24 +10,40 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from sandbox.fullbay.invoices import InvoiceGenerator, days
 from sandbox.fullbay.money import to_cents
 from sandbox.fullbay.totals import change_rate, recompute
+from sandbox.processes import write_private
 
 Json = dict[str, Any]
+Place = tuple[str, date, bytes]
+"""Shop, date and JSON of an invoice as it is shown now."""
 
 
 class Overlay:
-    """The invoices of all shops as the source would show them now."""
+    """The invoices of all shops as the source would show them now; edits outlive the process in the file `kept`."""
 
-    def __init__(self, generator: InvoiceGenerator) -> None:
+    def __init__(self, generator: InvoiceGenerator, kept: Path | None = None) -> None:
         self.generator = generator
-        self._changed: dict[str, tuple[str, date, bytes] | None] = {}
-        self._added: list[tuple[str, date, bytes]] = []
+        self._kept = kept
+        self._changed: dict[str, Place | None] = {}
+        self._added: list[Place] = []
         self._lock = Lock()
+        if kept is not None and kept.exists():
+            saved = json.loads(kept.read_text())
+            self._changed = {key: place and _from_text(place) for key, place in saved["changed"].items()}
+            self._added = [_from_text(place) for place in saved["added"]]
+
+    def _save(self) -> None:
+        """Write all edits to the file, if there is one. Callers hold the lock."""
+        if self._kept is not None:
+            changed = {key: place and _as_text(place) for key, place in self._changed.items()}
+            saved = {"changed": changed, "added": [_as_text(place) for place in self._added]}
+            write_private(self._kept, json.dumps(saved))
 
     def rows(self, shop_key: str, first: date, last: date) -> Iterator[bytes]:
         """The invoices of a shop dated `first` to `last` (inclusive), in order of date, as JSON."""
@@ -100,6 +116,7 @@ class Overlay:
                 date.fromisoformat(invoice["invoiceDate"]),
                 _encode(invoice),
             )
+            self._save()
         return invoice
 
     def pay(self, primary_key: str) -> Json:
@@ -133,23 +150,36 @@ class Overlay:
         self.invoice(primary_key)
         with self._lock:
             self._changed[primary_key] = None
+            self._save()
 
     def restore(self, primary_key: str) -> None:
         """The invoice is again as it was generated."""
         with self._lock:
             self._changed.pop(primary_key, None)
+            self._save()
 
     def add(self, shop_key: str, day: date, payload: Json | bytes) -> None:
         """Show a payload of the caller's own on a date, whatever it is. KeyError for an unknown shop."""
         self.generator.shop_index(shop_key)
         with self._lock:
             self._added.append((shop_key, day, payload if isinstance(payload, bytes) else _encode(payload)))
+            self._save()
 
     def clear(self) -> None:
         """Forget every edit and everything added."""
         with self._lock:
             self._changed.clear()
             self._added.clear()
+            self._save()
+
+
+def _as_text(place: Place) -> list[str]:
+    """Bytes that are no UTF-8 survive as half surrogates, which JSON can write."""
+    return [place[0], place[1].isoformat(), place[2].decode("utf-8", "surrogateescape")]
+
+
+def _from_text(place: list[str]) -> Place:
+    return place[0], date.fromisoformat(place[1]), place[2].encode("utf-8", "surrogateescape")
 
 
 def _encode(invoice: Json) -> bytes:

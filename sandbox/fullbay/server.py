@@ -3,6 +3,7 @@
 `python -m sandbox.fullbay.server` serves the generated invoices; tests use `FullbayServer` in their own process.
 Faults and edits can be ordered from outside with POST /_sandbox/faults and /_sandbox/edits, and cleared with DELETE;
 GET /_sandbox/requests tells what was asked, /_sandbox/totals?startDate=&endDate= what the shops' windows sum to.
+With examples in docs/sandbox.md.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -86,7 +88,8 @@ class Request:
 class FullbayServer:
     """The source for `keys` (API key -> shop key of the generator). Use as a context manager.
 
-    `address` overrides the caller's address as the server sees it, `clock` gives the time in UTC.
+    `address` overrides the caller's address as the server sees it, `clock` gives the time in UTC. Edits outlive the
+    server in the file `edits`.
     """
 
     generator: InvoiceGenerator
@@ -95,12 +98,13 @@ class FullbayServer:
     port: int = 0
     page_size: int = 100
     address: str | None = None
+    edits: Path | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     faults: deque[Fault] = field(default_factory=deque)
     requests: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.overlay = Overlay(self.generator)
+        self.overlay = Overlay(self.generator, self.edits)
         self.delay = 0.0
         self._lock = threading.Lock()
         source = self
@@ -395,6 +399,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="the day on which balances are looked at",
     )
     parser.add_argument("--page-size", type=int, default=100)
+    parser.add_argument("--edits", type=Path, help="file in which edits outlive the server")
     parser.add_argument(
         "--keys", default="", help=f"SHOP=KEY,SHOP=KEY; better in {KEYS_VARIABLE}: others see arguments"
     )
@@ -409,7 +414,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keys = {api_key: shops[name.upper()] for name, api_key in pairs if name.upper() in shops}
     if len(keys) != len(pairs) or not keys:
         parser.error(f"name one key for each shop; shops are {', '.join(generator.shop_keys)}")
-    server = FullbayServer(generator, keys, options.host, options.port, options.page_size)
+    server = FullbayServer(
+        generator, keys, options.host, options.port, options.page_size, edits=options.edits
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     print(f"listening on {server.base_url}", flush=True)

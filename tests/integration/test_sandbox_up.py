@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -9,13 +10,16 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
 from dotenv import dotenv_values
 
+from fullbay_assets.protocol import token
 from sandbox.processes import LOCALHOST, birth_mark
 from sandbox.state import MARKER, Sandbox
 from tests.conftest import ROOT, guarded
@@ -199,6 +203,50 @@ def test_lines_and_values_of_the_user_stay_in_our_env(tree: Path) -> None:
         env.write_text(before)
 
 
+def asked(tree: Path, key: str) -> dict[str, Any]:
+    """What the source server answers to a key, with the token that belongs to it."""
+    base = settings(tree)["FULLBAY_API_BASE_URL"]
+    today = datetime.now(UTC).date()
+    mark = token(key, today, LOCALHOST)
+    query = f"startDate={today}&endDate={today}&page=1&key={key}&token={mark}"
+    with urllib.request.urlopen(f"{base}getInvoices.php?{query}") as answer:
+        return dict(json.load(answer))
+
+
+def test_a_wrong_key_in_env_is_refused_and_up_does_not_make_it_right(tree: Path) -> None:
+    """`make up` once gave the server whatever key stood in `.env`: the runbook's first symptom could not be shown."""
+    env = tree / ".env"
+    before = env.read_text()
+    right = settings(tree)["FULLBAY_API_KEY"]
+    env.write_text(before.replace(right, "a-wrong-key"))
+    try:
+        assert sandbox_command(tree, "up").returncode == 0
+        assert settings(tree)["FULLBAY_API_KEY"] == "a-wrong-key"
+        assert asked(tree, "a-wrong-key") == {"status": "FAIL", "message": "Invalid API key"}
+        assert asked(tree, right)["status"] == "SUCCESS"
+    finally:
+        env.write_text(before)
+
+
+def test_edits_at_the_source_outlive_down_and_up(tree: Path) -> None:
+    base = settings(tree)["FULLBAY_API_BASE_URL"].removesuffix("services/")
+    order = {
+        "action": "add",
+        "shop_key": "NORTH",
+        "day": "2026-01-05",
+        "text": '{"primaryKey": "1", "total": 7}',
+    }
+    totals = f"{base}_sandbox/totals?startDate=2026-01-05&endDate=2026-01-05"
+    urllib.request.urlopen(f"{base}_sandbox/edits", data=json.dumps(order).encode())
+    try:
+        assert sandbox_command(tree, "down").returncode == 0
+        assert sandbox_command(tree, "up").returncode == 0
+        assert json.load(urllib.request.urlopen(totals))["NORTH"] == {"invoices": 1, "total_cents": 700}
+    finally:
+        urllib.request.urlopen(urllib.request.Request(f"{base}_sandbox/edits", method="DELETE"))
+    assert json.load(urllib.request.urlopen(totals))["NORTH"]["invoices"] == 0
+
+
 def test_an_env_without_our_mark_is_never_touched(tree: Path, tmp_path: Path) -> None:
     other = tmp_path / "checkout"
     shutil.copytree(tree, other, ignore=shutil.ignore_patterns(".sandbox", "__pycache__"))
@@ -214,7 +262,7 @@ def test_an_env_without_our_mark_is_never_touched(tree: Path, tmp_path: Path) ->
 def test_clean_without_a_terminal_wants_a_yes(tree: Path) -> None:
     done = sandbox_command(tree, "clean")
     assert done.returncode == 1
-    assert "--yes" in done.stderr
+    assert "make clean YES=1" in done.stderr
     assert all(row.running for row in Sandbox(tree).status())
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from fullbay_assets import checks
 from fullbay_assets.rules import RULES
+from sandbox.fullbay.server import CONTROLS, FAULTS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENTS = [
@@ -43,6 +44,12 @@ def test_the_checks_in_the_document_are_the_checks_of_the_code() -> None:
         if isinstance(check, dg.AssetChecksDefinition)
         for spec in check.check_specs
     }
+
+
+def test_every_fault_and_control_of_the_sandbox_is_documented() -> None:
+    text = (ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    assert [kind for kind in FAULTS if f"`{kind}`" not in text] == []
+    assert [path for path in CONTROLS if path not in text] == []
 
 
 def test_every_direct_dependency_has_a_line() -> None:

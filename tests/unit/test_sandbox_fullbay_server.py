@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ import requests
 from sandbox.fullbay.fixtures import fixture_b, hostile_invoices, hostile_rows
 from sandbox.fullbay.invoices import InvoiceGenerator, expected_day_totals
 from sandbox.fullbay.money import to_cents
+from sandbox.fullbay.overlay import Overlay
 from sandbox.fullbay.server import FAULTS, KEYS_VARIABLE, Fault, FullbayServer
 
 Json = dict[str, Any]
@@ -519,3 +521,26 @@ def test_the_command_refuses_to_start_without_a_key() -> None:
     )
     assert done.returncode == 2
     assert "shops are DEFAULT, NORTH, SOUTH" in done.stderr
+
+
+def test_edits_of_every_kind_outlive_the_server(tmp_path: Path) -> None:
+    generator = InvoiceGenerator(seed=5, invoices_per_day=40)
+    paid, moved, gone, back = (one.primary_key for one in generator.generated("DEFAULT", DAY)[:4])
+    kept = tmp_path / "edits.json"
+    before = Overlay(generator, kept)
+    before.pay(paid)
+    before.re_date(moved, DAY + timedelta(days=1))
+    before.void(gone)
+    before.void(back)
+    before.restore(back)
+    for row in hostile_rows().values():
+        before.add("NORTH", DAY, row)
+    before.add("NORTH", DAY, b"\xff no UTF-8 \xc3")
+    after = Overlay(generator, kept)
+    for shop in generator.shop_keys:
+        for day in (DAY, DAY + timedelta(days=1)):
+            assert list(after.rows(shop, day, day)) == list(before.rows(shop, day, day))
+    before.clear()
+    assert list(Overlay(generator, kept).rows("DEFAULT", DAY, DAY)) == list(
+        Overlay(generator).rows("DEFAULT", DAY, DAY)
+    )
