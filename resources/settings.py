@@ -178,6 +178,21 @@ def source_database(name: str, env: Mapping[str, str] | None = None) -> Database
     )
 
 
+DAGSTER_SETTINGS = (
+    *("DAGSTER_HOME", "DAGSTER_STATE_DIR", "DAGSTER_DB_HOST", "DAGSTER_DB_PORT", "DAGSTER_DB_NAME"),
+    *("DAGSTER_DB_USER", "DAGSTER_DB_PASSWORD"),
+)
+"""What `dagster.yaml` takes from the environment, and where that file is. None has a default there."""
+
+
+def check_dagster_settings(env: Mapping[str, str] | None = None) -> None:
+    """Raise MissingSettings with every name that Dagster itself would miss, one at a time."""
+    source = _Source(env, "reading the settings of Dagster's own storage")
+    for name in DAGSTER_SETTINGS:
+        source.required(name, None)
+    source.complain()
+
+
 def fullbay_settings(env: Mapping[str, str] | None = None) -> FullbaySettings:
     """Return the Fullbay settings with one shop for each API key that is set.
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from resources.settings import check_dagster_settings, database_settings, require
 from sandbox.aws import REGION, aws_server, ensure_bucket
 from sandbox.odoo_apn.sources import build_sources, source_urls, world_of
 from sandbox.postgres import PostgresServer
@@ -109,6 +110,9 @@ class Sandbox:
             if self.is_foreign():
                 self._say(".env was not written by the sandbox: no server is started, and it stays as it is.")
                 values = {**_read_env(self.env_path), **os.environ}
+                require(
+                    lambda: database_settings("MIGRATION", values), lambda: check_dagster_settings(values)
+                )
                 self._migrate(values)
                 self._prepare_dagster_storage(values)
                 return
@@ -331,7 +335,6 @@ class Sandbox:
 
     def _migrate(self, values: Mapping[str, str]) -> None:
         from resources.migrations import migrate
-        from resources.settings import database_settings
 
         applied = migrate(database_settings("MIGRATION", values))
         if applied:
@@ -349,8 +352,6 @@ class Sandbox:
         The version is kept as the comment of the database itself, so that it can neither survive the data nor
         be lost before it.
         """
-        if "DAGSTER_DB_HOST" not in values:
-            return
         import psycopg2
 
         Path(values.get("DAGSTER_STATE_DIR") or self.folder / "dagster").mkdir(

@@ -259,6 +259,16 @@ def test_an_env_without_our_mark_is_never_touched(tree: Path, tmp_path: Path) ->
     assert not (other / ".sandbox" / "servers" / "aws.json").exists()
 
 
+def test_an_env_of_the_users_own_hears_of_everything_it_lacks(tmp_path: Path) -> None:
+    for name in COPIED:
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
+    (tmp_path / ".env").write_text("DB_HOST=db.example\nDAGSTER_DB_HOST=db.example\n")
+    done = sandbox_command(tmp_path, "up")
+    assert done.returncode == 1
+    wanted = "DB_USER, DB_PASSWORD, DAGSTER_HOME, DAGSTER_STATE_DIR, DAGSTER_DB_PORT, DAGSTER_DB_NAME"
+    assert f"missing: {wanted}" in done.stderr
+
+
 def test_clean_without_a_terminal_wants_a_yes(tree: Path) -> None:
     done = sandbox_command(tree, "clean")
     assert done.returncode == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,9 @@ from resources import settings as module
 from resources.failures import PermanentError, TransientError
 from resources.redaction import redact
 from resources.settings import (
+    DAGSTER_SETTINGS,
     MissingSettings,
+    check_dagster_settings,
     check_url,
     database_settings,
     forget_secrets,
@@ -258,3 +261,18 @@ def module_retrying(work: Any, doing: str, slept: list[float]) -> Any:
     from resources.failures import retrying
 
     return retrying(work, doing=doing, sleep=slept.append)
+
+
+def test_what_dagster_needs_is_named_all_at_once() -> None:
+    """Dagster's own commands stop at the first setting of dagster.yaml that has no value."""
+    given = dict.fromkeys(DAGSTER_SETTINGS, "x") | {"DAGSTER_DB_HOST": " "}
+    del given["DAGSTER_STATE_DIR"], given["DAGSTER_DB_PASSWORD"]
+    with pytest.raises(MissingSettings) as missing:
+        check_dagster_settings(given)
+    assert missing.value.names == ("DAGSTER_STATE_DIR", "DAGSTER_DB_HOST", "DAGSTER_DB_PASSWORD")
+    check_dagster_settings(dict.fromkeys(DAGSTER_SETTINGS, "x"))
+
+
+def test_the_settings_of_dagster_are_those_of_its_file() -> None:
+    text = (Path(__file__).parent.parent.parent / "dagster.yaml").read_text()
+    assert {*re.findall(r"env: (\w+)", text), "DAGSTER_HOME"} == set(DAGSTER_SETTINGS)
