@@ -43,13 +43,13 @@ def asset_step(
 ) -> Iterator[Step]:
     """A step of the run that Dagster executes.
 
-    A run of some assets only (a selection, a backfill of the partitioned ones) has no `ingestion_metadata` step that
-    closes its record: each of its steps then closes it as far as the run has come.
+    A run of some assets only (a selection, a backfill of the partitioned ones, checks alone) has no
+    `ingestion_metadata` step that closes its record: each of its steps then closes it as far as the run has come.
     """
-    run = context.run
-    with running_step(warehouse, name, run.run_id, api_endpoint) as step:
+    # Of the job that is executed: what the run says it selected is empty for a job of checks alone, too.
+    steps = {node.name for node in context.op_execution_context.job_def.nodes}
+    with running_step(warehouse, name, context.run.run_id, api_endpoint) as step:
         yield step
-        whole_job = not run.asset_selection and run.asset_check_selection is None
-        if not whole_job and dg.AssetKey("ingestion_metadata") not in (run.asset_selection or ()):
+        if "ingestion_metadata" not in steps:
             track_unchanged(step)
             close_execution(step)

@@ -554,6 +554,29 @@ def test_a_run_of_some_assets_closes_its_own_record(pipeline: Pipeline) -> None:
     ]
 
 
+def test_checks_without_their_assets_run_and_close_their_record(pipeline: Pipeline) -> None:
+    """As a job, or executed from an asset's page in the UI: they speak of all dates and leave no run at RUNNING."""
+    pipeline.run()
+    selection = dg.AssetSelection.all_asset_checks()
+    alone = dg.Definitions(jobs=[dg.define_asset_job("checks_alone", selection=selection)])
+    of_lines = dg.AssetCheckKey(dg.AssetKey("fullbay_line_items"), "lines_equal_invoices")
+    of_run = dg.AssetCheckKey(dg.AssetKey("ingestion_metadata"), "rows_in_equal_rows_out")
+    every = pipeline.definitions().resolve_implicit_global_asset_job_def()
+    for job in (
+        dg.Definitions.merge(pipeline.definitions(), alone).resolve_job_def("checks_alone"),
+        every.get_subset(asset_selection=set(), asset_check_selection={of_lines}),
+        every.get_subset(asset_selection=set(), asset_check_selection={of_run}),
+    ):
+        result = job.execute_in_process()
+        found = result.get_asset_check_evaluations()
+        assert result.success
+        assert not result.get_asset_materialization_events()
+        assert found
+        assert [one.check_name for one in found if not one.passed] == []
+    statuses = pipeline.query("select status, count(*) from ingestion_metadata group by 1")
+    assert statuses == [("SUCCESS", 4)]
+
+
 @pytest.mark.parametrize(
     ("config", "left"), [({}, {"recent", "young"}), ({"keep_days": 20}, {"young"})], ids=["setting", "config"]
 )
