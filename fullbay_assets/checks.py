@@ -142,10 +142,10 @@ missing_unit_info = check_by_sql(
 zero_prices = check_by_sql(
     "zero_prices",
     fullbay_line_items,
-    "Lines have a price (half may be free: quality control stands on almost every order).",
+    "Lines have a price (5% may be free), but for labor without billed hours such as quality control.",
     "VALIDITY",
     warn_only=True,
-    tolerated=0.5,
+    tolerated=0.05,
 )
 missing_labor_hours = check_by_sql(
     "missing_labor_hours",

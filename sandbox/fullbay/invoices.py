@@ -566,7 +566,7 @@ class _Invoice:
             self.oddities.add("no_corrections")
         labor_taxable = "" if draw() < 0.9 else "No"
         hours, labor, parts, cost = 0, 0, 0, 0
-        technicians, seconds, working = self._technicians(kind)
+        technicians, pace, working = self._technicians(kind)
         corrections = []
         for position, part_count in enumerate(part_counts):
             correction_hours, money = self._labor(kind, first=index == 0 and position == 0)
@@ -602,6 +602,7 @@ class _Invoice:
         for _, taxable, money in corrections:
             if taxable == "Yes" or (taxable == "" and labor_taxable == "Yes"):
                 self.taxable_cents += money
+        seconds = _clock_in(technicians, pace, hours, quality=quality)
         service_call, service_call_taxable, mileage, mileage_cost, mileage_taxable = self._call(kind)
         self.labor_hundredths += hours
         self.labor_cents += labor
@@ -646,12 +647,12 @@ class _Invoice:
             "Corrections": [correction for correction, _, _ in corrections],
         }
 
-    def _technicians(self, kind: str) -> tuple[list[dict[str, Any]], int, int]:
-        """Assignments, seconds clocked in all, and how many of them have a portion above 0."""
+    def _technicians(self, kind: str) -> tuple[list[dict[str, Any]], list[float], int]:
+        """Assignments without their hours, the pace of each (0 to 1), and how many have a portion above 0."""
         draw = self.draw
         if kind == "sublet" or draw() < RATE["no_technicians"]:
             self.oddities.add("no_technicians")
-            return [], 0, 0
+            return [], [], 0
         crew = 1 + bisect(QUALITY_CREW if kind == "quality" else CREW, draw())
         portions = pick(draw, PORTIONS[min(crew, 4)])
         fate, twice = draw(), False
@@ -670,13 +671,12 @@ class _Invoice:
             portions, twice = (60, 40), True
             self.oddities.add("technician_twice")
         start = int(draw() * len(words.TECHNICIANS))
-        assigned, seconds = [], 0
+        assigned, pace = [], []
         for place, portion in enumerate(portions):
-            clocked = int(draw() * (90 if kind == "quality" else 14_400)) + 1
-            seconds += clocked
+            pace.append(draw())
             assigned.append(
                 {
-                    "actualHours": _hours(clocked),
+                    "actualHours": 0,
                     "portion": portion,
                     "primaryKey": str(ASSIGNMENT_BASE + self.key * 64 + self.assignments_made),
                     "quickBooksLaborItem": None,
@@ -687,7 +687,7 @@ class _Invoice:
                 }
             )
             self.assignments_made += 1
-        return assigned, seconds, sum(portion > 0 for portion in portions)
+        return assigned, pace, sum(portion > 0 for portion in portions)
 
     def _labor(self, kind: str, *, first: bool) -> tuple[int, int]:
         """Billed hundredths of hours and cents of one correction. Quarter hours at whole dollars are exact in cents."""
@@ -1012,6 +1012,25 @@ def _clock(seconds_after_six: int) -> str:
     """`HH:MM:SS` some seconds after 06:00."""
     minutes, seconds = divmod(seconds_after_six + 21_600, 60)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
+
+
+def _clock_in(technicians: list[dict[str, Any]], pace: list[float], billed: int, *, quality: bool) -> int:
+    """Write the clocked hours of each technician; the seconds of all. `billed` is in hundredths of hours.
+
+    Work that is billed takes 0.85 to 1.35 of its time, by portion; looking on, or work billed by other means than the
+    hour, a few minutes; a quality control under 90 s.
+    """
+    in_all = sum(technician["portion"] for technician in technicians)
+    seconds = 0
+    for technician, own in zip(technicians, pace, strict=True):
+        expected = 36 * billed * technician["portion"] / in_all if in_all else 0
+        if quality:
+            clocked = int(own * 90) + 1
+        else:
+            clocked = int(expected * (0.85 + own / 2)) if expected > 0 else int(own * 600) + 1
+        technician["actualHours"] = _hours(clocked)
+        seconds += clocked
+    return seconds
 
 
 def _hours(seconds: int) -> int | float:

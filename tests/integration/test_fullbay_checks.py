@@ -27,7 +27,7 @@ BREAKS = {
     "missing_invoice_numbers": "update fullbay_line_items set invoice_number = null where id = %(line)s",
     "missing_customer_info": "update fullbay_line_items set customer_title = null where id = %(line)s",
     "missing_unit_info": "update fullbay_line_items set unit_make = null where id = %(line)s",
-    "zero_prices": "update fullbay_line_items set line_total_price = 0 where id = %(line)s",
+    "zero_prices": "update fullbay_line_items set line_total_price = 0 where line_item_type = 'PART'",
     "missing_labor_hours": "update fullbay_line_items set labor_hours = null where line_item_type = 'LABOR'",
     "missing_part_numbers": "update fullbay_line_items set shop_part_number = null where line_item_type = 'PART'",
     "work_orders_equal_invoices": "update fullbay_work_orders set total_amount = total_amount + 1",
@@ -109,6 +109,17 @@ def test_an_invoice_lost_between_client_and_store_is_noticed(
     lost = int(str(found.metadata["expected"].value)) - int(str(found.metadata["actual"].value))
     assert lost == found.metadata["failed"].value == 3, "the last one of each shop"
     assert [name for name, one in by_name.items() if not one.passed and one.blocking] == []
+
+
+def test_free_labor_without_hours_is_no_zero_price(loaded: DatabaseSettings) -> None:
+    """Quality control stands free on almost every order: the check passed with a quality score of 55, and the printed
+    query for weak data (quality_score < 90) listed it after every run."""
+    before = failures(loaded, "zero_prices")
+    free = (
+        "update fullbay_line_items set line_total_price = 0, labor_hours = 0 where line_item_type = 'LABOR'"
+    )
+    assert failures(loaded, "zero_prices", free) <= before
+    assert before <= 0.05 * query(loaded, "select count(*) from fullbay_line_items")[0][0]
 
 
 @pytest.mark.parametrize("check", BREAKS)
