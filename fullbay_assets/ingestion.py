@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from fullbay_assets.client import ClientStats, FullbayClient, ReceivedInvoice
 from fullbay_assets.document_spool import DocumentSpool
@@ -31,6 +31,8 @@ from resources.failures import PipelineError, permanent
 from resources.pipelining import Writers, fewer_collections, prefetched
 from resources.settings import FullbaySettings, Shop
 from resources.sql import Session
+
+T = TypeVar("T")
 
 BATCH_INVOICES = 250
 BATCH_BYTES = 4 << 20
@@ -66,14 +68,17 @@ class Ingested:
 
 def batches(invoices: Iterable[ReceivedInvoice]) -> Iterator[list[ReceivedInvoice]]:
     """Invoices in order, cut where a window ends and where the number or the bytes of a batch are reached."""
-    batch: list[ReceivedInvoice] = []
+    for _, window in groupby(invoices, lambda invoice: invoice.window_start):
+        yield from _cut((invoice, len(invoice.payload)) for invoice in window)
+
+
+def _cut(sized: Iterable[tuple[T, int]]) -> Iterator[list[T]]:
+    """(item, bytes) pairs -> items in batches; the last item of a batch may be larger than what was left of it."""
+    batch: list[T] = []
     size = 0
-    for invoice in invoices:
-        if batch and batch[0].window_start != invoice.window_start:
-            yield batch
-            batch, size = [], 0
-        batch.append(invoice)
-        size += len(invoice.payload)
+    for item, length in sized:
+        batch.append(item)
+        size += length
         if len(batch) >= BATCH_INVOICES or size >= BATCH_BYTES:
             yield batch
             batch, size = [], 0
@@ -146,20 +151,19 @@ def build_lines(
     reader = step.main
     params = {"first": first, "last": last, "rebuild": rebuild, "execution_id": step.execution_id}
 
-    def waiting() -> list[int]:
-        return [
-            row[0]
-            for row in reader.run("fullbay/transforms/waiting_for_lines", params, table="fullbay_raw_data")
-        ]
+    def waiting() -> list[list[int]]:
+        return list(
+            _cut(reader.run("fullbay/transforms/waiting_for_lines", params, table="fullbay_raw_data"))
+        )
 
-    ids = reader.transaction(waiting, doing="listing the documents that wait for their lines")
-    if not ids:
+    chunks = reader.transaction(waiting, doing="listing the documents that wait for their lines")
+    if not chunks:
         return counts
     transforming = 0.0
     with step.journal.stage("DB_INSERT") as facts, fewer_collections():
         stores = [LineStore(step.session(), lease, step.execution_id) for _ in range(WRITERS)]
         with Writers(stores) as writers:
-            for documents in prefetched(read_documents(reader, ids, BATCH_INVOICES, spool)):
+            for documents in prefetched(read_documents(reader, chunks, spool)):
                 began = time.perf_counter()
                 flattened = flatten_documents(documents, rules)
                 transforming += time.perf_counter() - began

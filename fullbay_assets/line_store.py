@@ -100,11 +100,10 @@ def flatten_documents(documents: Iterable[Document], rules: FlatteningRules) -> 
 
 
 def read_documents(
-    session: Session, ids: Sequence[int], size: int, spool: DocumentSpool | None = None
+    session: Session, chunks: Iterable[list[int]], spool: DocumentSpool | None = None
 ) -> Iterator[list[Document]]:
-    """Stored documents in batches of `size`. Each batch is a query of its own, so a lost connection costs one batch."""
-    for start in range(0, len(ids), size):
-        chunk = list(ids[start : start + size])
+    """Stored documents by id. Each chunk is a query of its own, so a lost connection costs one."""
+    for chunk in chunks:
 
         def read(chunk: list[int] = chunk) -> list[Document]:
             return _read(session, chunk, spool)

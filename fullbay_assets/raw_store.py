@@ -42,7 +42,8 @@ HEADER_COLUMNS = (
         "total_amount",
         "subtotal_amount",
     ),
-    *("tax_amount", "labor_amount", "parts_amount", "balance", "payload_hash", "content_hash"),
+    *("tax_amount", "labor_amount", "parts_amount", "balance", "payload_hash", "payload_bytes"),
+    "content_hash",
 )
 RUN_COLUMNS = (
     *("execution_id", "fullbay_invoice_id", "shop_key", "invoice_date", "outcome", "content_hash"),
@@ -389,7 +390,8 @@ def _header_row(one: _Parsed) -> tuple[Any, ...]:
             head.total,
             head.subtotal,
         ),
-        *(head.tax, head.labor, head.parts, head.balance, one.payload_hash, one.content_hash),
+        *(head.tax, head.labor, head.parts, head.balance, one.payload_hash),
+        *(len(one.received.payload), one.content_hash),
     )
 
 

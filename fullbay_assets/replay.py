@@ -36,7 +36,7 @@ from resources.sql import Session
 
 
 class Held(msgspec.Struct):
-    """A quarantined document as `held_invoices.sql` gives it."""
+    """What `held_invoices.sql` says of a quarantined document; its bytes are read when it is its turn."""
 
     id: int
     invoice_id: str | None
@@ -47,7 +47,6 @@ class Held(msgspec.Struct):
     path: str | None
     value: str | None
     message: str
-    payload: memoryview
     times_seen: int
     newer: bool | None
 
@@ -81,16 +80,19 @@ def replay(
     session = step.main
     result = Replayed([], [one.id for one in held if one.newer], [])
     current = [one for one in held if not one.newer]
-    received = {one.id: _received(one, payload) for one in current}
-    ids = {one.id: received[one.id].primary_key or "" for one in current}
-    for dates in sorted({_date(received[one.id]) for one in current}):
-        group = [one for one in current if _date(received[one.id]) == dates]
+    keys: dict[int, tuple[str, date]] = {}
+    for one in current:
+        received = _received(session, one, payload)
+        keys[one.id] = received.primary_key or "", _date(received)
+    ids = {number: invoice_id for number, (invoice_id, _) in keys.items()}
+    for dates in sorted({dated for _, dated in keys.values()}):
+        group = [one for one in current if keys[one.id][1] == dates]
         lease = step.lease(dates, dates)
         store = RawStore(session, lease, step.execution_id)
         for one in group:
             if one.stage != "FLATTEN" or payload is not None:
-                store.store([received[one.id]])
-    for dates in sorted({_date(received[one.id]) for one in current}):
+                store.store([_received(session, one, payload)])
+    for dates in sorted({dated for _, dated in keys.values()}):
         build_lines(step, fullbay.rules(), dates, dates)
         refresh_work_orders(step, fullbay.rules(), dates, dates)
         refresh_days(step, dates, dates)
@@ -104,8 +106,8 @@ def replay(
     return result
 
 
-def _received(one: Held, payload: bytes | None) -> ReceivedInvoice:
-    body = bytes(one.payload) if payload is None else payload
+def _received(session: Session, one: Held, payload: bytes | None) -> ReceivedInvoice:
+    body = _payload(session, one.id) if payload is None else payload
     invoice_id, dated = one.invoice_id, one.invoice_date
     try:
         document = decode(body)
@@ -115,6 +117,16 @@ def _received(one: Held, payload: bytes | None) -> ReceivedInvoice:
         pass  # storing it gives the same reason, and records it
     asked = dated or date.today()
     return ReceivedInvoice(one.shop_key, asked, asked, 1, 0, body, invoice_id, dated)
+
+
+def _payload(session: Session, quarantine_id: int) -> bytes:
+    rows = session.transaction(
+        lambda: session.run(
+            "fullbay/transforms/held_payload", {"id": quarantine_id}, table="invoice_quarantine"
+        ),
+        doing=f"reading the held document {quarantine_id}",
+    )
+    return bytes(rows[0][0])
 
 
 def _date(received: ReceivedInvoice) -> date:

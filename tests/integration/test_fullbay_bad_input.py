@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -499,6 +500,92 @@ def test_notes_of_ten_megabytes_are_stored_whole_and_cut_on_the_lines(pipeline: 
     )
     assert cut == [(note[:65_536],)]
     assert pipeline.value("select count(*) from invoice_quarantine") == 0
+
+
+LARGE = {
+    "lines": """
+        from fullbay_assets.ingestion import build_lines
+        from fullbay_assets.flattening import FlatteningRules
+        done = build_lines(step, FlatteningRules(), first, first).documents
+    """,
+    "replay": """
+        from fullbay_assets.replay import held_invoices, replay
+        from fullbay_assets.resources import FullbayResource
+        done = len(replay(step, FullbayResource(), held_invoices(step.main, None, None)).stored)
+    """,
+}
+"""What a process of its own does with forty stored, or twenty held, documents of ten megabytes."""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read as Linux tells it")
+@pytest.mark.parametrize("work", LARGE)
+def test_memory_follows_neither_the_number_nor_the_size_of_documents(
+    warehouse: DatabaseSettings, work: str
+) -> None:
+    """A chunk was 250 documents whatever their size: forty notes of 10 MB took 457 MB."""
+    document = invoice(
+        complaint(correction(laborTotal=100, laborHoursTotal=1)), invoiceDate=FIRST.isoformat()
+    )
+    count = 40 if work == "lines" else 20
+    large = f"""
+        select number, (%(document)s::jsonb || jsonb_build_object('primaryKey', number::text, 'note', note)) as document
+        from generate_series(1, {count}) as number, repeat('long note ', 1000000) as note"""
+    if work == "lines":
+        query(
+            warehouse,
+            f"""with large as ({large}), raw as (
+                insert into fullbay_raw_data
+                    (fullbay_invoice_id, raw_json_data, content_hash, invoice_date, shop_key)
+                select number::text, document, repeat('0', 64), %(day)s, 'default' from large returning *
+            )
+            insert into invoice_headers (fullbay_invoice_id, raw_data_id, shop_key, invoice_date, payload_hash,
+                payload_bytes, content_hash)
+            select fullbay_invoice_id, id, shop_key, invoice_date, content_hash, 10000000, content_hash from raw""",
+            {"document": json.dumps(document), "day": FIRST},
+        )
+    else:
+        query(
+            warehouse,
+            f"""with large as ({large})
+            insert into invoice_quarantine (fullbay_invoice_id, shop_key, invoice_date, stage, reason, message,
+                payload, payload_hash, rule_version)
+            select number::text, 'default', %(day)s, 'STORE', 'X', 'x', convert_to(document::text, 'UTF8'),
+                lpad(number::text, 64, '0'), '1'
+            from large""",
+            {"document": json.dumps(document), "day": FIRST},
+        )
+    script = f"""
+        from datetime import date
+        from fullbay_assets.execution import running_step
+        from resources.postgres import PostgresResource
+        first = date.fromisoformat("{FIRST}")
+        with running_step(PostgresResource(location="FULLBAY"), "large", "large") as step:
+            {textwrap.dedent(LARGE[work]).strip().replace(chr(10), chr(10) + " " * 12)}
+        # Not getrusage: it starts from the peak of the process that started this one.
+        [peak] = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
+        print(done, int(peak) // 1024)
+    """
+    finished = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=ROOT,
+        env={
+            "PATH": os.defpath,
+            "DB_HOST": warehouse.host,
+            "DB_PORT": str(warehouse.port),
+            "DB_NAME": warehouse.name,
+            "DB_USER": "fullbay_etl",
+            "DB_PASSWORD": warehouse.password,
+            "DB_SSLMODE": "disable",
+            "FULLBAY_API_KEY": "key of the test",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert finished.returncode == 0, finished.stderr
+    done, peak = map(int, finished.stdout.split())
+    assert done == count
+    assert peak < 300
 
 
 @pytest.mark.parametrize("nothing", ["0000-00-00", "", None, "0000-00-00 00:00:00"])

@@ -404,7 +404,7 @@ def test_lines_of_a_document_that_was_replaced_meanwhile_are_not_stored(pipeline
     with running_step(pipeline.warehouse, "lines", "late") as step:
         lease = step.lease(FIRST, LAST)
         ids = [row[0] for row in pipeline.query("select id from fullbay_raw_data order by id limit 1")]
-        (documents,) = read_documents(step.main, ids, 10)
+        (documents,) = read_documents(step.main, [ids])
         pipeline.query("update fullbay_raw_data set content_hash = repeat('0', 64) where id = %s", ids)
         before = contents(pipeline.settings)["fullbay_line_items"]
         counts = LineCounts()

@@ -247,8 +247,16 @@ def header(db: Connection, invoice_id: str, document: dict[str, Any] | None = No
         "insert into fullbay_raw_data (fullbay_invoice_id, raw_json_data) values (%s, %s) returning id",
         (invoice_id, Json({"primaryKey": invoice_id, **(document or {})})),
     )
-    columns = ["fullbay_invoice_id", "raw_data_id", "shop_key", "payload_hash", "content_hash", *fields]
-    values = [invoice_id, raw_id, "north", "0" * 64, "0" * 64, *fields.values()]
+    columns = [
+        "fullbay_invoice_id",
+        "raw_data_id",
+        "shop_key",
+        "payload_hash",
+        "content_hash",
+        "payload_bytes",
+        *fields,
+    ]
+    values = [invoice_id, raw_id, "north", "0" * 64, "0" * 64, 2, *fields.values()]
     run(
         db,
         f"insert into invoice_headers ({', '.join(columns)}) values ({', '.join(['%s'] * len(values))})",

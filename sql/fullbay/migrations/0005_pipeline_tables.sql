@@ -14,12 +14,14 @@ create table fullbay.invoice_headers (
     parts_amount numeric(12, 2) not null default 0,
     balance numeric(12, 2) not null default 0,
     payload_hash char(64) not null,
+    payload_bytes bigint not null,
     content_hash char(64) not null,
     reconciled boolean,
     missing_since timestamptz,
     updated_at timestamptz not null default current_timestamp
 );
 comment on column fullbay.invoice_headers.payload_hash is 'sha256 of the bytes as received';
+comment on column fullbay.invoice_headers.payload_bytes is 'size as received: batches of documents are cut by it';
 comment on column fullbay.invoice_headers.content_hash is 'sha256 of the canonical JSON';
 comment on column fullbay.invoice_headers.reconciled is 'lines close to the cent; null = lines not built yet';
 comment on column fullbay.invoice_headers.missing_since is 'when the invoice was first found gone from its date at the source; flagged, never deleted';

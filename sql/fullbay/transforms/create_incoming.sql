@@ -18,6 +18,7 @@ create temporary table if not exists incoming_headers (
     parts_amount numeric(12, 2) not null,
     balance numeric(12, 2) not null,
     payload_hash char(64) not null,
+    payload_bytes bigint not null,
     content_hash char(64) not null
 ) on commit delete rows;
 -- Invoices that are stored one by one share a transaction, so each starts from empty landing tables.

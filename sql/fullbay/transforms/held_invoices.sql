@@ -1,8 +1,9 @@
--- Invoices in the quarantine, oldest first; all open ones without ids. Grain: one row per held document. Read only.
+-- Invoices in the quarantine without their bytes, oldest first; all open ones without ids. Grain: one row per held
+-- document. Read only.
 -- newer: a later version of the invoice has been stored, or is held itself, since this one was seen.
 select
     held.id, held.fullbay_invoice_id, held.shop_key, held.invoice_date, held.stage, held.reason, held.path, held.value,
-    held.message, held.payload, held.times_seen,
+    held.message, held.times_seen,
     coalesce(raw.ingestion_timestamp > held.last_seen_at and held.stage <> 'FLATTEN', false) or exists (
         select from fullbay.invoice_quarantine as later
         where later.fullbay_invoice_id = held.fullbay_invoice_id and later.id > held.id and later.resolved_at is null
