@@ -209,6 +209,8 @@ class LineStore:
                 "ids": [document.raw_data_id for document, _ in built],
                 "hashes": hashes,
                 "errors": [_processing_errors(flat) for _, flat in built],
+                "customers": [flat.customer_id for _, flat in built],
+                "vins": [flat.unit_vin for _, flat in built],
             },
             table="fullbay_raw_data",
         )

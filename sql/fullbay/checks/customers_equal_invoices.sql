@@ -1,34 +1,28 @@
--- The customers whose invoices this run changed have the revenue and number of their distinct invoices; and all customers together,
--- with the invoices that have none, have the revenue of all days. So the cost follows the change. Result: one row. Read only.
+-- The customers whose invoices this run changed have the revenue and number of their invoices; and all customers together, with the
+-- invoices that have none, have the revenue of all days. From the headers, so no line is read. Result: one row. Read only.
 with touched as (
-    select distinct line.customer_id
+    select distinct header.customer_id
     from fullbay.ingestion_run_invoices as seen
-    join fullbay.fullbay_line_items as line using (fullbay_invoice_id)
-    where seen.execution_id = %(execution_id)s and seen.outcome in ('NEW', 'CHANGED')
-), invoices as (
-    select distinct on (fullbay_invoice_id) fullbay_invoice_id, customer_id, invoice_total
-    from fullbay.fullbay_line_items
-    where customer_id = any(array(select customer_id from touched))
-    order by fullbay_invoice_id
+    join fullbay.invoice_headers as header using (fullbay_invoice_id)
+    where seen.execution_id = %(execution_id)s and seen.outcome in ('NEW', 'CHANGED') and header.customer_id is not null
 ), stated as (
-    select customer_id, sum(invoice_total) as revenue, count(*) as invoices from invoices group by 1
+    select customer_id, sum(shown_total) as revenue, count(*) as invoices
+    from fullbay.invoice_headers
+    where customer_id = any(array(select customer_id from touched)) and shown_date is not null
+    group by customer_id
 ), compared as (
     select stated.customer_id::text as key,
         (stated.revenue, stated.invoices) is distinct from (summary.total_revenue, summary.total_invoices::bigint) as wrong
     from stated
     left join fullbay.customer_summary as summary using (customer_id)
-), without as (
-    select coalesce(sum(invoice_total), 0) as revenue
-    from (
-        select distinct fullbay_invoice_id, invoice_total
-        from fullbay.fullbay_line_items
-        where customer_id is null
-    ) as invoice
-), sums as (
+), sums as materialized (
     select
         (select coalesce(sum(total_revenue), 0) from fullbay.daily_summary) as expected,
-        (select coalesce(sum(total_revenue), 0) from fullbay.customer_summary) + without.revenue as actual
-    from without
+        (select coalesce(sum(total_revenue), 0) from fullbay.customer_summary) + (
+            select coalesce(sum(shown_total), 0)
+            from fullbay.invoice_headers
+            where customer_id is null and shown_date is not null
+        ) as actual
 )
 select
     1 + (select count(*) from compared),

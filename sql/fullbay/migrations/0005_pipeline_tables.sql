@@ -17,6 +17,10 @@ create table fullbay.invoice_headers (
     payload_bytes bigint not null,
     content_hash char(64) not null,
     reconciled boolean,
+    shown_date date,
+    shown_total numeric(12, 2),
+    customer_id integer,
+    unit_vin varchar(50),
     missing_since timestamptz,
     updated_at timestamptz not null default current_timestamp
 );
@@ -24,10 +28,19 @@ comment on column fullbay.invoice_headers.payload_hash is 'sha256 of the bytes a
 comment on column fullbay.invoice_headers.payload_bytes is 'size as received: batches of documents are cut by it';
 comment on column fullbay.invoice_headers.content_hash is 'sha256 of the canonical JSON';
 comment on column fullbay.invoice_headers.reconciled is 'lines close to the cent; null = lines not built yet';
+comment on column fullbay.invoice_headers.shown_date is 'invoice_date of the version whose lines are stored; null = none yet';
+comment on column fullbay.invoice_headers.shown_total is 'total_amount of the version whose lines are stored';
+comment on column fullbay.invoice_headers.customer_id is 'customer that the stored lines name';
+comment on column fullbay.invoice_headers.unit_vin is 'VIN that the stored lines name, blanks trimmed; null = no vehicle';
 comment on column fullbay.invoice_headers.missing_since is 'when the invoice was first found gone from its date at the source; flagged, never deleted';
 create index idx_invoice_headers_shop_date on fullbay.invoice_headers (shop_key, invoice_date);
 create index idx_invoice_headers_service_order on fullbay.invoice_headers (service_order_id);
 create index idx_invoice_headers_open_balance on fullbay.invoice_headers (invoice_date) where balance <> 0;
+-- What the checks of the summaries add up, so that they open neither lines nor documents. Partial: a header enters them when its
+-- lines are stored, not when it is written.
+create index idx_invoice_headers_shown_date on fullbay.invoice_headers (shown_date) where shown_date is not null;
+create index idx_invoice_headers_customer on fullbay.invoice_headers (customer_id) where shown_date is not null;
+create index idx_invoice_headers_vin on fullbay.invoice_headers (unit_vin) where shown_date is not null;
 
 -- Outbox of summary keys to refresh, written in the transaction that changes their lines. Keys may repeat.
 create table fullbay.refresh_queue (
