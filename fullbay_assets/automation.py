@@ -63,6 +63,8 @@ WEEKLY_PURGE = "0 5 * * 0"
 WINDOW_DAYS = 7
 """Open dates closer than this share a request to the API, so they share a run."""
 
+NOTHING_YET = "No finished date lies on or after FULLBAY_FIRST_DATE yet."
+
 LONGEST_RANGE = 92
 """Days of one such run: it must end well before its maximum runtime, whatever the API's speed."""
 
@@ -77,10 +79,11 @@ def range_request(first: date, last: date, purpose: str) -> dg.RunRequest:
     return dg.RunRequest(tags=tags)
 
 
-def lookback(now: datetime, days: int) -> tuple[date, date]:
-    """The last `days` finished dates before `now`."""
+def lookback(now: datetime, days: int) -> tuple[date, date] | None:
+    """The last `days` finished dates before `now` that have a partition; None when there is none yet."""
     last = now.date() - timedelta(days=1)
-    return max(first_date(), last - timedelta(days=days - 1)), last
+    first = max(first_date(), last - timedelta(days=days - 1))
+    return (first, last) if first <= last else None
 
 
 def grouped(
@@ -112,9 +115,11 @@ def schedules() -> list[dg.ScheduleDefinition]:
         description=f"Re-reads the last FULLBAY_LOOKBACK_DAYS dates in one run ({expression}): invoices change after "
         "posting, and the API has no filter by change.",
     )
-    def fullbay_ingestion(context: dg.ScheduleEvaluationContext, fullbay: FullbayResource) -> dg.RunRequest:
-        days = fullbay.settings().lookback_days
-        return range_request(*lookback(context.scheduled_execution_time, days), "lookback")
+    def fullbay_ingestion(
+        context: dg.ScheduleEvaluationContext, fullbay: FullbayResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        dates = lookback(context.scheduled_execution_time, fullbay.settings().lookback_days)
+        return range_request(*dates, "lookback") if dates else dg.SkipReason(NOTHING_YET)
 
     @dg.schedule(
         job=fullbay_range,
@@ -126,9 +131,15 @@ def schedules() -> list[dg.ScheduleDefinition]:
     def fullbay_open_balances(
         context: dg.ScheduleEvaluationContext, fullbay: FullbayResource, warehouse: PostgresResource
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        before, _ = lookback(context.scheduled_execution_time, fullbay.settings().lookback_days)
+        read_daily = lookback(context.scheduled_execution_time, fullbay.settings().lookback_days)
+        if read_daily is None:
+            yield dg.SkipReason(NOTHING_YET)
+            return
+        before = read_daily[0]
+        # An invoice may be older than the first partition: re-dated, or loaded before FULLBAY_FIRST_DATE was moved.
+        params = {"from": first_date(), "before": before}
         with warehouse.session("fullbay_open_balances") as session, session.connection.cursor() as cursor:
-            cursor.execute(statement("fullbay/transforms/open_balance_dates"), {"before": before})
+            cursor.execute(statement("fullbay/transforms/open_balance_dates"), params)
             dates = [row[0] for row in cursor.fetchall()]
         if not dates:
             yield dg.SkipReason(f"No invoice before {before} has an open balance.")

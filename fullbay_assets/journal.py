@@ -54,7 +54,6 @@ class Journal:
         self, connect: Callable[[bool], Connection], execution_id: str, environment: str, api_endpoint: str
     ) -> None:
         self._connect = connect
-        self._connection = connect(True)
         self._patient = True
         self._unwritten: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_MOST_UNWRITTEN)
         self._writing = Lock()
@@ -63,6 +62,7 @@ class Journal:
         self._queries: list[QueryRecord] = []
         self._calls: list[ApiCall] = []
         self._lock = Lock()
+        self._connection = self._opened()
 
     def open(self) -> None:
         """Make sure the execution has its row; the log tables refer to it. Raises when it cannot be written."""
@@ -255,12 +255,26 @@ class Journal:
         with self._connection.cursor() as cursor:
             cursor.execute(statement(f"fullbay/transforms/{name}"), params)
 
+    def _opened(self) -> Connection:
+        """A connection that says, while it is open, that the execution is alive."""
+        connection = self._connect(self._patient)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    statement("fullbay/transforms/hold_execution"), {"execution_id": self.execution_id}
+                )
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
     def _reopen(self) -> bool:
         """Open the connection again. Only the first attempt waits for the server: a failing step has many records."""
         try:
-            self._connection = self._connect(self._patient)
-        except PipelineError as error:
-            logger.warning("the records of run %s cannot be written: %s", self.execution_id, error.found)
+            self._connection = self._opened()
+        except (PipelineError, psycopg2.Error) as error:
+            found = error.found if isinstance(error, PipelineError) else type(error).__name__
+            logger.warning("the records of run %s cannot be written: %s", self.execution_id, found)
             self._patient = False
             return False
         self._patient = True

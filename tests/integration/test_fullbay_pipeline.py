@@ -618,6 +618,58 @@ def test_other_dates_may_be_written_at_the_same_time(pipeline: Pipeline) -> None
         assert pipeline.run()["status"] == "SUCCESS"
 
 
+def test_a_run_that_is_alive_is_never_taken_for_an_interrupted_one(pipeline: Pipeline) -> None:
+    """The record of a load from the command line that took longer than 6 hours was ended by the next run's start."""
+
+    def status_after_another_run_began(label: str) -> str:
+        pipeline.query("update ingestion_metadata set start_time = start_time - interval '7 hours'")
+        with running_step(pipeline.warehouse, "another", f"another {label}"):
+            pass
+        status: str = pipeline.value("select status from ingestion_metadata where execution_id = 'long'")
+        return status
+
+    with running_step(pipeline.warehouse, "first", "long"):
+        assert status_after_another_run_began("in its step") == "RUNNING"
+    assert status_after_another_run_began("between two steps") == "RUNNING"
+    pipeline.query(
+        "update performance_metrics_log set metric_timestamp = metric_timestamp - interval '7 hours'"
+    )
+    with running_step(pipeline.warehouse, "second", "long"):
+        assert status_after_another_run_began("in its second step") == "RUNNING"
+    pipeline.query(
+        "update performance_metrics_log set metric_timestamp = metric_timestamp - interval '7 hours'"
+    )
+    assert status_after_another_run_began("when it was killed") == "ERROR"
+
+
+def test_open_balances_are_read_from_the_first_partition_on(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run over a date without a partition fails, and with it every other date of its range."""
+    from datetime import UTC, datetime
+
+    from fullbay_assets.automation import schedules
+
+    pipeline.run()
+    pipeline.query("update invoice_headers set balance = 1")
+    balances = next(one for one in schedules() if one.name == "fullbay_open_balances")
+
+    def asked(first: str) -> list[tuple[str, str]]:
+        monkeypatch.setenv("FULLBAY_FIRST_DATE", first)
+        context = dg.build_schedule_context(
+            scheduled_execution_time=datetime(2026, 12, 20, tzinfo=UTC),
+            resources={"warehouse": pipeline.warehouse, "fullbay": pipeline.fullbay},
+        )
+        requests = balances.evaluate_tick(context).run_requests or []
+        names = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+        return [(request.tags[names[0]], request.tags[names[1]]) for request in requests]
+
+    assert asked("2021-01-01") == [(str(FIRST), str(LAST))]
+    assert asked(str(DAYS[1])) == [(str(DAYS[1]), str(LAST))]
+    assert asked(str(LAST + timedelta(days=1))) == []
+    assert asked("2026-12-20") == []
+
+
 def test_lines_can_be_derived_again(pipeline: Pipeline) -> None:
     """After a change of rules; the same rules give the same rows."""
     pipeline.run()

@@ -66,6 +66,15 @@ def test_the_lookback_ends_yesterday_and_starts_no_earlier_than_the_first_partit
     assert lookback(datetime(2021, 1, 5, tzinfo=UTC), 30) == (date(2021, 1, 1), date(2021, 1, 4))
 
 
+def test_before_the_first_partition_has_ended_there_is_nothing_to_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The range ended before it began, and the run failed."""
+    monkeypatch.setenv("FULLBAY_FIRST_DATE", "2026-11-20")
+    assert lookback(datetime(2026, 11, 20, 9, 0, tzinfo=UTC), 30) is None
+    assert lookback(datetime(2026, 11, 21, 0, 0, tzinfo=UTC), 30) == (date(2026, 11, 20), date(2026, 11, 20))
+
+
 def test_dates_close_to_each_other_share_a_run() -> None:
     days = [date(2026, 1, 1), date(2026, 1, 3), date(2026, 1, 10), date(2026, 2, 1)]
     assert list(grouped(days)) == [(days[0], days[2]), (days[3], days[3])]
