@@ -100,6 +100,14 @@ no_invoice_vanished = check_by_sql(
     warn_only=True,
     advice="Ask the shop whether the invoice was voided or re-dated; see invoice_headers.missing_since.",
 )
+every_invoice_has_one_shop = check_by_sql(
+    "every_invoice_has_one_shop",
+    fullbay_raw_data,
+    "No invoice of this run came with the keys of two shops.",
+    "CONSISTENCY",
+    warn_only=True,
+    advice="Two keys read the same invoices: take one out of the settings. The first shop keeps them meanwhile.",
+)
 lines_equal_invoices = check_by_sql(
     "lines_equal_invoices",
     fullbay_line_items,

@@ -97,7 +97,10 @@ def ingest(
     result = Ingested()
     with step.journal.stage("API_FETCH") as facts, fewer_collections():
         lease = step.lease(first, last)
-        stores = [RawStore(step.session(), lease, step.execution_id, spool) for _ in range(WRITERS)]
+        shops = [shop.key for shop in settings.shops]
+        stores = [
+            RawStore(step.session(), lease, step.execution_id, spool, shops=shops) for _ in range(WRITERS)
+        ]
         failures: list[PipelineError] = []
         for shop in settings.shops:
             try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -45,10 +45,11 @@ HEADER_COLUMNS = (
     *("tax_amount", "labor_amount", "parts_amount", "balance", "payload_hash", "payload_bytes"),
     "content_hash",
 )
-RUN_COLUMNS = (
-    *("execution_id", "fullbay_invoice_id", "shop_key", "invoice_date", "outcome", "content_hash"),
-    *("total_amount", "previous_total"),
-)
+SEEN_COLUMNS = ("ids", "shops", "dates", "outcomes", "hashes", "totals", "previous")
+"""What `_run_rows` gives of each invoice, by the parameters of record_seen.sql."""
+
+OTHER_SHOP = "OTHER_SHOP"
+"""Reason of the quarantine: the invoice belongs to another shop that is read as well, and its version there differs."""
 
 
 @dataclass
@@ -81,6 +82,12 @@ class _Known:
     was_missing: bool
     processed: bool
     is_duplicate: bool
+    is_held: bool
+
+    @property
+    def settled(self) -> bool:
+        """Whether the same content again changes nothing: its lines are stored, or held until something is fixed."""
+        return self.is_held or (self.is_duplicate and self.processed)
 
 
 @dataclass
@@ -122,13 +129,22 @@ class _Batch:
 
 
 class RawStore:
-    """Stores batches of received invoices under a lease, for one execution, on one connection."""
+    """Stores batches of received invoices under a lease, for one execution, on one connection.
+
+    An invoice belongs to the first of the `shops` that delivered it, until it is missing there.
+    """
 
     def __init__(
-        self, session: Session, lease: Lease, execution_id: str, spool: DocumentSpool | None = None
+        self,
+        session: Session,
+        lease: Lease,
+        execution_id: str,
+        spool: DocumentSpool | None = None,
+        *,
+        shops: Collection[str] = (),
     ) -> None:
         self._session, self._lease, self._execution_id = session, lease, execution_id
-        self._spool = spool
+        self._spool, self._shops = spool, frozenset(shops)
         self.parsing_seconds = 0.0
 
     def store(self, batch: Sequence[ReceivedInvoice]) -> RawCounts:
@@ -219,6 +235,11 @@ class RawStore:
         if shown:
             # The source shows the stored version (again): a later one that was refused is no longer there.
             supersede(self._session, shown, ("PARSE", "STORE"))
+        elsewhere = [r.primary_key for r, known in sorted_out.same if r.shop_key != known.shop_key]
+        if elsewhere:
+            # What another shop shows of them is what is stored: a version of its own that was held is no longer there.
+            shop = sorted_out.same[0][0].shop_key
+            supersede(self._session, [one for one in elsewhere if one], ("STORE",), shop)
         waiting = [received.primary_key for received, known in sorted_out.again if known.processed]
         if waiting:
             self._session.run("fullbay/transforms/await_lines", {"ids": waiting}, table="fullbay_raw_data")
@@ -239,10 +260,10 @@ class RawStore:
         for received in batch:
             stored = known.get(received.primary_key or "")
             received_hash = payload_hash(received.payload)
-            if stored and stored.payload_hash == received_hash and stored.shop_key == received.shop_key:
-                (result.same if stored.is_duplicate and stored.processed else result.again).append(
-                    (received, stored)
-                )
+            moved = stored is not None and stored.shop_key != received.shop_key
+            elsewhere = moved and self._belongs_elsewhere(stored)
+            if stored and stored.payload_hash == received_hash and (elsewhere or not moved):
+                (result.same if elsewhere or stored.settled else result.again).append((received, stored))
                 continue
             try:
                 document = decode(received.payload)
@@ -257,21 +278,37 @@ class RawStore:
             except InvalidInvoice as error:
                 result.held.append(_held(received, "PARSE", error, received.primary_key))
                 continue
+            differs = stored is None or stored.content_hash != parsed.content_hash
             if stored is None:
                 result.fresh.append(parsed)
-            elif stored.content_hash != parsed.content_hash or stored.shop_key != received.shop_key:
+            elif elsewhere and differs:
+                other = InvalidInvoice(
+                    OTHER_SHOP,
+                    "primaryKey",
+                    received.primary_key,
+                    f"the invoice is stored for the shop {stored.shop_key}, whose version differs",
+                )
+                result.held.append(_held(received, "STORE", other, received.primary_key))
+            elif not elsewhere and (differs or moved):
                 result.changed.append(parsed)
             else:
-                (result.same if stored.is_duplicate and stored.processed else result.again).append(
-                    (received, stored)
-                )
+                (result.same if elsewhere or stored.settled else result.again).append((received, stored))
         self.parsing_seconds += time.perf_counter() - began
         return result
 
+    def _belongs_elsewhere(self, stored: _Known | None) -> bool:
+        """Whether the shop that the invoice is stored for is still read and still shows it: it then keeps it."""
+        return stored is not None and stored.shop_key in self._shops and not stored.was_missing
+
     def _record(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        text = "".join(copy_row((self._execution_id, *row)) + "\n" for row in rows)
-        if text:
-            self._session.copy("fullbay.ingestion_run_invoices", RUN_COLUMNS, text.encode())
+        listed = list(rows)
+        if listed:
+            columns = map(list, zip(*listed, strict=True))
+            self._session.run(
+                "fullbay/transforms/record_seen",
+                {"execution_id": self._execution_id, **dict(zip(SEEN_COLUMNS, columns, strict=True))},
+                table="fullbay.ingestion_run_invoices",
+            )
 
 
 def queue_refresh(session: Session, keys: Iterable[tuple[str, str]], execution_id: str) -> None:
@@ -286,9 +323,11 @@ def queue_refresh(session: Session, keys: Iterable[tuple[str, str]], execution_i
         )
 
 
-def supersede(session: Session, invoice_ids: list[str], stages: tuple[Stage, ...]) -> None:
-    """Close the quarantine records that what is stored now overtakes, inside the caller's transaction."""
-    params = {"ids": invoice_ids, "stages": list(stages)}
+def supersede(
+    session: Session, invoice_ids: list[str], stages: tuple[Stage, ...], shop_key: str | None = None
+) -> None:
+    """Close the quarantine records (of one shop) that what is stored now overtakes, in the caller's transaction."""
+    params = {"ids": invoice_ids, "stages": list(stages), "shop_key": shop_key}
     session.run("fullbay/transforms/supersede_quarantined", params, table="invoice_quarantine")
 
 
@@ -314,7 +353,8 @@ def hold(session: Session, held: Iterable[Held], execution_id: str) -> None:
             },
             table="invoice_quarantine",
         )
-        if one.invoice_id:
+        # The tracker speaks of the invoice as its own shop shows it.
+        if one.invoice_id and one.reason != OTHER_SHOP:
             mark_processed(session, [one.invoice_id], [None], execution_id, status="ERROR", reason=one.reason)
 
 

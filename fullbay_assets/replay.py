@@ -78,9 +78,11 @@ def replay(
     A document that an even later version of its invoice has overtaken is closed, not stored.
     """
     session = step.main
+    shops = [shop.key for shop in fullbay.settings().shops]
     result = Replayed([], [one.id for one in held if one.newer], [])
     current = [one for one in held if not one.newer]
     keys: dict[int, tuple[str, date]] = {}
+    refused: set[int] = set()
     for one in current:
         received = _received(session, one, payload)
         keys[one.id] = received.primary_key or "", _date(received)
@@ -88,10 +90,12 @@ def replay(
     for dates in sorted({dated for _, dated in keys.values()}):
         group = [one for one in current if keys[one.id][1] == dates]
         lease = step.lease(dates, dates)
-        store = RawStore(session, lease, step.execution_id)
+        store = RawStore(session, lease, step.execution_id, shops=shops)
         for one in group:
-            if one.stage != "FLATTEN" or payload is not None:
-                store.store([_received(session, one, payload)])
+            if one.stage == "FLATTEN" and payload is None:
+                continue
+            if store.store([_received(session, one, payload)]).quarantined:
+                refused.add(one.id)
     for dates in sorted({dated for _, dated in keys.values()}):
         build_lines(step, fullbay.rules(), dates, dates)
         refresh_work_orders(step, fullbay.rules(), dates, dates)
@@ -99,8 +103,9 @@ def replay(
     for target in ("MONTH", "CUSTOMER", "VEHICLE"):
         refresh_summary(step, target)
     complete = _complete(session, list(ids.values()))
-    result.stored = [one.id for one in current if ids[one.id] in complete]
-    result.held = [one.id for one in current if ids[one.id] not in complete]
+    # An older version may be stored completely while this one was refused again.
+    result.stored = [one.id for one in current if ids[one.id] in complete and one.id not in refused]
+    result.held = [one.id for one in current if one.id not in result.stored]
     _resolve(session, result.stored, "REPLAYED")
     _resolve(session, result.superseded, "SUPERSEDED")
     return result

@@ -22,6 +22,7 @@ BREAKS = {
             (shop_key, invoice_date, stage, reason, message, payload, payload_hash, rule_version)
         values ('default', '2026-10-05', 'PARSE', 'X', 'x', '', repeat('0', 64), '1')""",
     "no_invoice_vanished": "update invoice_headers set missing_since = now() where raw_data_id = %(id)s",
+    "every_invoice_has_one_shop": "update ingestion_run_invoices set shop_key = 'other'",
     "lines_equal_invoices": "update fullbay_line_items set tax_amount = tax_amount + 1 where id = %(line)s",
     "every_invoice_reconciles": "update invoice_headers set reconciled = false where raw_data_id = %(id)s",
     "missing_invoice_numbers": "update fullbay_line_items set invoice_number = null where id = %(line)s",

@@ -100,7 +100,7 @@ def test_dagster_runs_the_graph_with_all_checks_passing(pipeline: Pipeline) -> N
         result = pipeline.materialize(instance=instance)
         assert result.success
         evaluations = result.get_asset_check_evaluations()
-        assert len(evaluations) == 19
+        assert len(evaluations) == 20
         assert [check.check_name for check in evaluations if not check.passed] == []
         materialization = result.asset_materializations_for_node("fullbay_line_items")[-1]
         assert materialization.metadata["dagster/row_count"].value == pipeline.value(
@@ -359,6 +359,20 @@ def test_a_replay_after_a_fix_gives_the_rows_of_a_first_load(
     assert found == undisturbed
 
 
+def test_a_replay_that_is_refused_again_leaves_a_newer_version_held(pipeline: Pipeline) -> None:
+    """Because the older version was stored completely, the record of the newer one was closed as replayed."""
+    key = a_key(pipeline.server)
+    pipeline.run()
+    pipeline.server.overlay.edit(key, lambda invoice: invoice.update(total="n/a"))
+    pipeline.run()
+    with pipeline.warehouse.session("test") as session:
+        held = held_invoices(session, None, None)
+    with running_step(pipeline.warehouse, "replay", "replay-1") as step:
+        done = replay(step, pipeline.fullbay, held)
+    assert (done.stored, done.held) == ([], [held[0].id])
+    assert pipeline.query("select resolution from invoice_quarantine") == [(None,)]
+
+
 def test_an_older_held_version_never_overwrites_a_newer_one(pipeline: Pipeline) -> None:
     key = a_key(pipeline.server)
     pipeline.server.overlay.edit(key, lambda invoice: invoice.update(total="n/a"))
@@ -390,6 +404,8 @@ def test_an_invoice_in_two_windows_is_stored_once_as_the_later_one_shows_it(pipe
     pipeline.server.overlay.add("DEFAULT", last, moved)
     facts = pipeline.run(FIRST, last)
     assert facts["status"] == "SUCCESS"
+    seen = "select outcome, invoice_date from ingestion_run_invoices where fullbay_invoice_id = %s"
+    assert pipeline.query(seen, (key,)) == [("NEW", last)]
     assert pipeline.query(
         "select invoice_date, count(*) over () from invoice_headers where fullbay_invoice_id = %s", (key,)
     ) == [(last, 1)]
@@ -414,24 +430,127 @@ def test_lines_of_a_document_that_was_replaced_meanwhile_are_not_stored(pipeline
     assert contents(pipeline.settings)["fullbay_line_items"] == before
 
 
+def too_large_a_quantity(invoice: dict) -> None:  # type: ignore[type-arg]
+    """For its column; parsing does not mind."""
+    part = next(
+        part
+        for complaint in invoice["ServiceOrder"]["Complaints"]
+        for correction in complaint["Corrections"]
+        for part in correction["Parts"]
+    )
+    part["quantity"], part["sellingPrice"] = 90_000_000, 0
+
+
 def test_a_value_only_postgres_refuses_is_held_with_its_column(pipeline: Pipeline) -> None:
     key = a_key(pipeline.server, with_parts=True)
-
-    def break_it(invoice: dict) -> None:  # type: ignore[type-arg]
-        part = next(
-            part
-            for complaint in invoice["ServiceOrder"]["Complaints"]
-            for correction in complaint["Corrections"]
-            for part in correction["Parts"]
-        )
-        part["quantity"], part["sellingPrice"] = 90_000_000, 0
-
-    pipeline.server.overlay.edit(key, break_it)
+    pipeline.server.overlay.edit(key, too_large_a_quantity)
     facts = pipeline.run()
     assert facts["status"] == "PARTIAL"
     held = pipeline.query("select fullbay_invoice_id, stage, reason, path from invoice_quarantine")
     assert held == [(key, "FLATTEN", "POSTGRES_22003", "quantity")]
     assert pipeline.value("select count(*) from fullbay_raw_data where not processed") == 1
+
+
+def test_an_invoice_held_for_its_lines_is_unchanged_while_its_content_is(pipeline: Pipeline) -> None:
+    """It counted as changed at every reading, and its document was written again each time."""
+    key = a_key(pipeline.server, with_parts=True)
+    pipeline.server.overlay.edit(key, too_large_a_quantity)
+    first = pipeline.run()
+    before = writes(pipeline.settings)
+    second = pipeline.run()
+    assert writes(pipeline.settings) == before
+    assert (second["processed"], second["inserted"], second["updated"]) == (first["processed"], 0, 0)
+    assert (second["status"], second["failed"]) == ("PARTIAL", 1), "it is still held, and said so"
+    outcome = "select outcome from ingestion_run_invoices where fullbay_invoice_id = %s and execution_id = %s"
+    assert pipeline.query(outcome, (key, second["execution_id"])) == [("UNCHANGED",)]
+    assert pipeline.query("select stage, times_seen, resolved_at from invoice_quarantine") == [
+        ("FLATTEN", 2, None)
+    ]
+    tracked = "select status from processed_invoices_tracker where fullbay_invoice_id = %s"
+    assert pipeline.query(tracked, (key,)) == [("ERROR",)]
+    pipeline.server.overlay.restore(key)
+    assert pipeline.run()["status"] == "SUCCESS"
+
+
+def test_a_step_that_is_repeated_in_its_run_counts_nothing_twice(pipeline: Pipeline) -> None:
+    first = pipeline.run(execution_id="repeated")
+    again = pipeline.run(execution_id="repeated")
+    counts = ("processed", "inserted", "updated", "failed")
+    assert [again[name] for name in counts] == [first[name] for name in counts]
+
+
+# Two keys for one shop
+
+
+def shop_of(pipeline: Pipeline, key: str) -> str:
+    shop: str = pipeline.value("select shop_key from invoice_headers where fullbay_invoice_id = %s", (key,))
+    return shop
+
+
+def test_an_invoice_of_two_shops_stays_with_the_first_and_is_told(pipeline: Pipeline) -> None:
+    """It changed hands at every reading: two versions a run, its lines and summaries written again."""
+    overlay, (first, second, *_) = pipeline.server.overlay, pipeline.server.generator.shop_keys
+    key = a_key(pipeline.server)
+    overlay.add(second, FIRST, overlay.invoice(key))
+    pipeline.run()
+    before = writes(pipeline.settings)
+    again = pipeline.run()
+    assert writes(pipeline.settings) == before
+    assert (again["inserted"], again["updated"]) == (0, 0)
+    assert shop_of(pipeline, key) == first.lower()
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = pipeline.materialize(instance=instance)
+        failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert [check.check_name for check in failed] == ["every_invoice_has_one_shop"]
+    assert pipeline.query(
+        "select records_failed, issues_found from data_quality_log"
+        " where check_description like 'every_invoice_has_one_shop:%%'"
+    ) == [(1, [f"{key} of {first.lower()} came for {second.lower()} too"])]
+
+
+def test_a_differing_version_of_another_shop_is_held_and_changes_nothing(pipeline: Pipeline) -> None:
+    overlay, (first, second, *_) = pipeline.server.overlay, pipeline.server.generator.shop_keys
+    key = a_key(pipeline.server)
+    document = overlay.invoice(key)
+    pipeline.run()
+    before = writes(pipeline.settings)
+    overlay.add(second, FIRST, document | {"invoiceNumber": "of the second shop"})
+    held = "select fullbay_invoice_id, shop_key, reason, times_seen, resolution from invoice_quarantine"
+    for times in (1, 2):
+        facts = pipeline.run()
+        assert (facts["status"], facts["updated"], facts["failed"]) == ("PARTIAL", 0, 1)
+        assert pipeline.query(held) == [(key, second.lower(), "OTHER_SHOP", times, None)]
+    assert writes(pipeline.settings) == before
+    with running_step(pipeline.warehouse, "replay", "replay-1") as step, pipeline.warehouse.session("t") as t:
+        assert replay(step, pipeline.fullbay, held_invoices(t, None, None)).stored == []
+    overlay.clear()
+    overlay.add(second, FIRST, document)
+    assert pipeline.run()["status"] == "SUCCESS"
+    assert pipeline.value("select resolution from invoice_quarantine") == "SUPERSEDED"
+    assert shop_of(pipeline, key) == first.lower()
+
+
+def test_an_invoice_that_left_its_shop_goes_to_the_one_that_shows_it(pipeline: Pipeline) -> None:
+    """Also when the shop has another id in the settings: its invoices would never be updated again."""
+    import dataclasses
+
+    overlay, (_, second, *_) = pipeline.server.overlay, pipeline.server.generator.shop_keys
+    key, other = a_key(pipeline.server), a_key(pipeline.server, shop=1)
+    pipeline.run()
+    document = overlay.invoice(key)
+    overlay.void(key)
+    overlay.add(second, FIRST, document)
+    pipeline.run()
+    assert shop_of(pipeline, key) == second.lower()
+    given = pipeline.fullbay.settings()
+    shops = tuple(
+        dataclasses.replace(shop, key="renamed") if shop.key == second.lower() else shop
+        for shop in given.shops
+    )
+    pipeline.fullbay = type(pipeline.fullbay).of(dataclasses.replace(given, shops=shops))
+    pipeline.run()
+    assert (shop_of(pipeline, key), shop_of(pipeline, other)) == ("renamed", "renamed")
+    assert pipeline.value("select count(*) from invoice_headers where missing_since is not null") == 0
 
 
 # The source misbehaves

@@ -61,7 +61,7 @@ create table fullbay.refresh_queue (
     )
 );
 
--- One row per invoice that a run saw.
+-- One row per invoice and shop that a run saw it for. A document without an id has no key: it counts each time it is read.
 create table fullbay.ingestion_run_invoices (
     execution_id varchar(255) not null references fullbay.ingestion_metadata (execution_id) on delete cascade,
     fullbay_invoice_id varchar(50),
@@ -75,7 +75,8 @@ create table fullbay.ingestion_run_invoices (
     constraint ingestion_run_invoices_outcome check (outcome in ('NEW', 'CHANGED', 'UNCHANGED', 'QUARANTINED', 'VANISHED'))
 );
 -- By invoice within the run: looking up 20,000 invoices one by one took 20 s with an index that ended at the outcome.
-create index idx_ingestion_run_invoices_invoice on fullbay.ingestion_run_invoices (execution_id, fullbay_invoice_id);
+create unique index idx_ingestion_run_invoices_invoice
+    on fullbay.ingestion_run_invoices (execution_id, fullbay_invoice_id, shop_key);
 
 -- One row per invoice that could not be parsed or stored, kept whole; open until resolved_at is set.
 create table fullbay.invoice_quarantine (

@@ -9,6 +9,6 @@ where shop_key = %(shop_key)s
     and fullbay_invoice_id not in (
         select seen.fullbay_invoice_id
         from fullbay.ingestion_run_invoices as seen
-        where seen.execution_id = %(execution_id)s and seen.fullbay_invoice_id is not null
+        where seen.execution_id = %(execution_id)s and seen.shop_key = %(shop_key)s and seen.fullbay_invoice_id is not null
     )
 returning fullbay_invoice_id, invoice_date, total_amount
