@@ -276,6 +276,19 @@ class PostgresServer:
         with self.session() as connection, connection.cursor() as cursor:
             cursor.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
+    def accepts(self, login: str, password: str) -> bool:
+        """Whether a login gets in with this password."""
+        import psycopg2
+
+        try:
+            psycopg2.connect(
+                host=self.host, port=self.port, dbname="postgres", user=login, password=password,
+                connect_timeout=5, application_name="sandbox login check",
+            ).close()  # fmt: skip
+            return True
+        except psycopg2.OperationalError:
+            return False
+
     def ensure_login(self, name: str, password: str, *, create_role: bool = False) -> None:
         """Have a login role with this password; `create_role` lets it make the group roles of the migrations.
 

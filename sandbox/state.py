@@ -306,7 +306,7 @@ class Sandbox:
         accounts = {values["DB_USER"]: values["DB_PASSWORD"], DAGSTER: values["DAGSTER_DB_PASSWORD"]}
         accounts |= {login: values[f"{prefix}_DB_PASSWORD"] for prefix, (login, _) in LOGINS.items()}
         for login, password in accounts.items():
-            if not self._can_log_in(login, password):
+            if not self.postgres.accepts(login, password):
                 self.postgres.ensure_login(login, password, create_role=login == OWNER)
         if self.postgres.create_database(DAGSTER, owner=DAGSTER):
             # Run configuration and logs of every location are in there: no business of the other logins.
@@ -316,18 +316,6 @@ class Sandbox:
         self._as_superuser(WAREHOUSE, "create extension if not exists vector")
         # For psql and BI tools: the printed queries name their tables without a schema.
         self._as_superuser(WAREHOUSE, f"alter database {WAREHOUSE} set search_path = {SEARCH_PATH}")
-
-    def _can_log_in(self, login: str, password: str) -> bool:
-        import psycopg2
-
-        try:
-            psycopg2.connect(
-                host=LOCALHOST, port=self.postgres.port, dbname="postgres", user=login, password=password,
-                connect_timeout=5, application_name="sandbox login check",
-            ).close()  # fmt: skip
-            return True
-        except psycopg2.OperationalError:
-            return False
 
     def _as_superuser(self, database: str, statement: str) -> None:
         with self.postgres.session(database) as connection, connection.cursor() as cursor:

@@ -53,7 +53,7 @@ def build_sources(
     wanted = world_of(scale)
     for system in SYSTEMS:
         login, url = reader(system), urlsplit(urls[SETTINGS[system]])
-        if url.username == login and not _can_log_in(server, login, unquote(url.password or "")):
+        if url.username == login and not server.accepts(login, unquote(url.password or "")):
             server.ensure_login(login, unquote(url.password or ""))
         elif url.username != login:
             server.ensure_login(login, secrets.token_urlsafe(24))
@@ -63,6 +63,8 @@ def build_sources(
         say(
             f"Odoo and APN stay as they were built ({found.odoo['crm_lead']} leads): make clean for another SCALE."
         )
+    if not found:
+        say("Building the Odoo and APN databases ...")
     for system in SYSTEMS:
         build(server, system, system, found or wanted, reader=reader(system))
 
@@ -71,16 +73,3 @@ def _world_of(server: PostgresServer, database: str) -> World | None:
     """What a database was built from; None when it is not there or not built."""
     with server.session() as connection, connection.cursor() as cursor:
         return built_from(cursor, database)
-
-
-def _can_log_in(server: PostgresServer, login: str, password: str) -> bool:
-    import psycopg2
-
-    try:
-        psycopg2.connect(
-            host=LOCALHOST, port=server.port, dbname="postgres", user=login, password=password,
-            connect_timeout=5, application_name="sandbox login check",
-        ).close()  # fmt: skip
-        return True
-    except psycopg2.OperationalError:
-        return False
