@@ -140,3 +140,10 @@ create table ops.raw_changes (
     source_id text
 );
 create index idx_raw_changes_target on ops.raw_changes (target_table, raw_table);
+
+-- By which rules each table of CORE was last brought in line with RAW. Other rules rebuild it whole.
+create table ops.core_state (
+    target_table text primary key,
+    rules_version text not null,
+    transformed_at timestamp not null default current_timestamp
+);

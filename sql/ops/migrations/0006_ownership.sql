@@ -15,7 +15,7 @@ begin
           and (n.nspname in ('raw', 'core')
                or n.nspname = 'ops' and c.relname in (
                    'sync_jobs', 'data_quality_checks', 'transformation_log', 'mirror_state', 'table_syncs', 'schema_drift',
-                   'quarantine', 'raw_changes'))
+                   'quarantine', 'raw_changes', 'core_state'))
     loop
         execute format('alter table %s owner to odoo_apn_writer', v_table);
     end loop;

@@ -1,0 +1,2 @@
+-- Tells the planner what was found. May be re-run.
+analyze incoming
