@@ -39,10 +39,14 @@ create table ops.data_quality_checks (
     records_passed integer,
     records_failed integer,
     failure_details jsonb,
-    executed_at timestamp default current_timestamp
+    executed_at timestamp default current_timestamp,
+    severity varchar(10) not null default 'ERROR', -- WARN: the data goes on
+    run_id text -- the Dagster run that checked
 );
 create index idx_quality_checks_job on ops.data_quality_checks (sync_job_id);
 create index idx_quality_checks_table on ops.data_quality_checks (table_name);
+create index idx_quality_checks_latest on ops.data_quality_checks (table_name, check_type, executed_at, check_id);
+create index idx_quality_checks_time on ops.data_quality_checks (executed_at);
 
 -- One row per row inserted, updated or deleted in CORE.
 create table ops.transformation_log (
