@@ -255,7 +255,7 @@ def test_analysts_read_the_views_and_nothing_else_of_the_run_book(
         connection.close()
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", [*VIEWS, "latest_checks"])
 def test_every_column_of_a_view_is_described(connection: psycopg2.extensions.connection, view: str) -> None:
     undescribed = select(
         connection,

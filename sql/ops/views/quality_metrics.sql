@@ -22,11 +22,6 @@ with clock as (
     cross join clock
     where c.executed_at > clock.now - interval '30 days'
     group by c.table_name
-), latest as (
-    select distinct on (c.table_name, c.check_type)
-        c.table_name, c.check_type, c.passed, c.severity, c.executed_at
-    from ops.data_quality_checks as c
-    order by c.table_name, c.check_type, c.executed_at desc, c.check_id desc
 ), unresolved as (
     select
         table_name,
@@ -34,7 +29,7 @@ with clock as (
         count(*) filter (where not passed and severity = 'ERROR') as errors_failing,
         (array_agg(check_type order by check_type) filter (where not passed)) as failing_checks,
         max(executed_at) as last_checked_at
-    from latest
+    from ops.latest_checks
     group by table_name
 ), held as (
     select table_name, count(*) as quarantine_open, min(first_seen_at) as quarantine_oldest_at

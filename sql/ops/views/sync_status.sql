@@ -31,13 +31,15 @@ select
     j.notified_at,
     j.error_message,
     j.run_id,
-    j.job_id = (
-        select l.job_id from ops.sync_jobs as l
-        where l.source_system = j.source_system
-        order by coalesce(l.started_at, l.created_at) desc, l.job_id desc
-        limit 1
-    ) as is_latest
-from ops.sync_jobs as j
+    j.is_latest
+from (
+    select
+        s.*,
+        row_number() over (
+            partition by s.source_system order by coalesce(s.started_at, s.created_at) desc, s.job_id desc
+        ) = 1 as is_latest
+    from ops.sync_jobs as s
+) as j
 left join (
     select s.job_id, count(distinct s.raw_table) as tables_done, sum(s.rows_read)::bigint as rows_read
     from ops.table_syncs as s

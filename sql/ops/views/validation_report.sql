@@ -19,14 +19,10 @@ select
     round(c.records_failed::numeric / nullif(c.records_checked, 0), 6) as failed_share,
     c.failure_details,
     c.executed_at,
-    c.check_id = (
-        select l.check_id from ops.data_quality_checks as l
-        where l.table_name = c.table_name and l.check_type = c.check_type
-        order by l.executed_at desc, l.check_id desc
-        limit 1
-    ) as is_latest
+    l.check_id is not null as is_latest
 from ops.data_quality_checks as c
-left join ops.sync_jobs as j on j.job_id = c.sync_job_id;
+left join ops.sync_jobs as j on j.job_id = c.sync_job_id
+left join ops.latest_checks as l on l.check_id = c.check_id;
 
 comment on view ops.validation_report is 'One row per evaluation of a check of a table: what was checked and what failed';
 comment on column ops.validation_report.check_id is 'The evaluation';
