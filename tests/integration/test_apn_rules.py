@@ -13,7 +13,7 @@ from odoo_apn_assets.specs import specs_of
 from resources.sql import statement
 from sandbox.postgres import PostgresServer
 from tests.conftest import OWNER, settings_of
-from tests.raw_rows import (
+from tests.apn_rows import (
     cash_claim,
     connection_to,
     end_user,

@@ -28,7 +28,7 @@ from resources.settings import DatabaseSettings
 from resources.sql import Session
 from sandbox.postgres import PostgresServer
 from tests.conftest import OWNER, settings_of
-from tests.raw_rows import connection_to, insert, opportunity
+from tests.apn_rows import connection_to, insert, opportunity
 
 CHECKS = {check.name: check for check in RAW_CHECKS}
 
