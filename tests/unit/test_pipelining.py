@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -90,6 +91,13 @@ def test_the_collector_is_as_before_afterwards() -> None:
     with fewer_collections():
         assert gc.get_threshold() != before
     assert gc.get_threshold() == before
+
+
+def test_threads_hand_the_interpreter_over_as_before_when_the_writers_are_done() -> None:
+    before = sys.getswitchinterval()
+    with Writers(["a"]):
+        assert sys.getswitchinterval() < before
+    assert sys.getswitchinterval() == before
 
 
 def test_the_spool_gives_back_what_it_holds_and_nothing_else() -> None:
