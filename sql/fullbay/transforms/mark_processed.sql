@@ -1,6 +1,5 @@
--- The tracker's line of each invoice, by the function that the seed names. Grain: one row per invoice.
-select fullbay.mark_invoice_processed(
-    marked.invoice_id, %(status)s, %(reason)s, marked.content_hash, %(execution_id)s
+-- The tracker's line of each invoice, by the function that the seed names, for a whole batch. Grain: one row per invoice.
+select *
+from fullbay.mark_invoices_processed(
+    %(ids)s::text[], %(status)s, %(reason)s, %(hashes)s::text[], %(execution_id)s
 )
-from unnest(%(ids)s::text[], %(hashes)s::text[]) as marked (invoice_id, content_hash)
-order by marked.invoice_id
