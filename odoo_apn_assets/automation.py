@@ -1,0 +1,95 @@
+"""Jobs, schedules and the sensor of the Odoo and APN location."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from odoo_apn_assets.maintenance import vacuum
+from resources.postgres import PostgresResource
+from resources.sql import statement
+
+TAGS = {"dagster/max_runtime": str(4 * 3600)}
+EVERY_HOUR = "17 * * * *"
+SUNDAY_NIGHT = "40 2 * * 0"
+EVERY_NIGHT = "10 4 * * *"
+
+incremental = dg.define_asset_job(
+    "incremental",
+    selection=dg.AssetSelection.all(),
+    tags=TAGS,
+    description="Mirror what changed at both sources, then bring CORE in line with it.",
+)
+full_sync = dg.define_asset_job(
+    "full_sync",
+    selection=dg.AssetSelection.all(),
+    config={"ops": {f"{system}_mirror": {"config": {"full": True}} for system in ("odoo", "apn")}},
+    tags=TAGS,
+    description="Compare every row of both sources with its mirror, by hash, then bring CORE in line.",
+)
+by_system = {
+    system: dg.define_asset_job(
+        f"{system}_incremental",
+        selection=dg.AssetSelection.groups(system).downstream(),
+        tags=TAGS,
+        description=f"Mirror what changed in {system.upper()}, then bring CORE in line with it.",
+    )
+    for system in ("odoo", "apn")
+}
+
+
+@dg.op(pool="odoo_apn_writer")
+def vacuum_analyze(context: dg.OpExecutionContext, warehouse: PostgresResource) -> None:
+    """VACUUM ANALYZE every table of this location."""
+    for table, seconds in vacuum(warehouse):
+        context.log.info("%s: %.1f s", table, seconds)
+
+
+@dg.job(description="VACUUM ANALYZE of RAW, CORE, SEARCH and the run book.", tags=TAGS)
+def maintenance() -> None:
+    """One step, table after table."""
+    vacuum_analyze()
+
+
+schedules = [
+    dg.ScheduleDefinition(
+        name="odoo_apn_incremental",
+        job=incremental,
+        cron_schedule=EVERY_HOUR,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="What changed, every hour.",
+    ),
+    dg.ScheduleDefinition(
+        name="odoo_apn_full_sync",
+        job=full_sync,
+        cron_schedule=SUNDAY_NIGHT,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Every row compared, weekly: finds what changed without moving its mark.",
+    ),
+    dg.ScheduleDefinition(
+        name="odoo_apn_maintenance",
+        job=maintenance,
+        cron_schedule=EVERY_NIGHT,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="VACUUM ANALYZE, nightly.",
+    ),
+]
+
+
+@dg.sensor(
+    jobs=list(by_system.values()),
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tries a sync again whose source was away: 30 minutes after each attempt, until it succeeds.",
+)
+def pending_syncs(warehouse: PostgresResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """A run for each job in ops.sync_jobs that is pending_retry and due."""
+    with warehouse.session("pending_syncs") as session, session.connection.cursor() as cursor:
+        cursor.execute(statement("ops/transforms/due_sync_jobs"))
+        due = cursor.fetchall()
+    if not due:
+        yield dg.SkipReason("No sync waits for its source, or none is due yet.")
+    for job_id, system, attempts in due:
+        yield dg.RunRequest(run_key=f"{job_id}:{attempts}", job_name=by_system[system].name)
