@@ -12,7 +12,6 @@ from odoo_apn_assets.apn_rules import RULES, parameters, rules_of
 from odoo_apn_assets.specs import specs_of
 from resources.sql import statement
 from sandbox.postgres import PostgresServer
-from tests.conftest import OWNER, settings_of
 from tests.apn_rows import (
     cash_claim,
     connection_to,
@@ -23,6 +22,7 @@ from tests.apn_rows import (
     opportunity,
     user,
 )
+from tests.conftest import OWNER, settings_of
 
 Row = tuple[str, dict[str, Any]]
 MASKED = "Accept To View"

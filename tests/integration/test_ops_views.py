@@ -14,8 +14,8 @@ import pytest
 
 from resources.settings import DatabaseSettings
 from sandbox.postgres import PostgresServer
-from tests.conftest import OWNER, settings_of
 from tests.apn_rows import connection_to, insert
+from tests.conftest import OWNER, settings_of
 
 VIEWS = ("sync_status", "validation_report", "quality_metrics")
 NOW = datetime.now(UTC).replace(tzinfo=None)

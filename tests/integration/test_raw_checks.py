@@ -27,8 +27,8 @@ from resources.postgres import PostgresResource
 from resources.settings import DatabaseSettings
 from resources.sql import Session
 from sandbox.postgres import PostgresServer
-from tests.conftest import OWNER, settings_of
 from tests.apn_rows import connection_to, insert, opportunity
+from tests.conftest import OWNER, settings_of
 
 CHECKS = {check.name: check for check in RAW_CHECKS}
 
