@@ -17,14 +17,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from resources.settings import check_dagster_settings, database_settings, require
 from sandbox.aws import REGION, aws_server, ensure_bucket
-from sandbox.odoo_apn.sources import build_sources, source_urls, world_of
+from sandbox.odoo_apn.sources import a_thread_for, build_sources, source_urls, world_of
 from sandbox.postgres import PostgresServer
 from sandbox.processes import LOCALHOST, HttpService, SandboxError, file_lock, last_lines, write_private
 
@@ -106,7 +105,7 @@ class Sandbox:
         """Have everything running, migrated and written to `.env`. Safe to repeat, and by several at once."""
         started = started if started is not None else Started()
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        with file_lock(self.folder / "lock"), ThreadPoolExecutor(1) as beside:
+        with file_lock(self.folder / "lock"), a_thread_for(self.sources) as beside:
             if self.is_foreign():
                 self._say(".env was not written by the sandbox: no server is started, and it stays as it is.")
                 values = {**_read_env(self.env_path), **os.environ}

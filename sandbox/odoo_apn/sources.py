@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, unquote, urlsplit
 
 from sandbox.odoo_apn.build import SYSTEMS, build, built_from
@@ -67,6 +69,28 @@ def build_sources(
         say("Building the Odoo and APN databases ...")
     for system in SYSTEMS:
         build(server, system, system, found or wanted, reader=reader(system))
+
+
+@contextlib.contextmanager
+def a_thread_for(server: PostgresServer) -> Iterator[ThreadPoolExecutor]:
+    """A thread beside the rest of `up`. When that fails or is interrupted, a build under way is ended, not waited for.
+
+    At SCALE=100 it takes minutes. It leaves nothing behind, and the next `up` begins it anew.
+    """
+    import psycopg2
+
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            with contextlib.suppress(psycopg2.Error, SandboxError), server.session() as connection:
+                connection.cursor().execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where application_name = 'sandbox' and datname = any(%s)",
+                    (list(SYSTEMS),),
+                )
+            raise
 
 
 def _world_of(server: PostgresServer, database: str) -> World | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 from odoo_apn_assets.specs import LOOKUPS, TableSpec, quoted
 from resources.settings import DatabaseSettings
 from sandbox.odoo_apn import schema
-from sandbox.odoo_apn.build import SYSTEMS, build, built_from
+from sandbox.odoo_apn.build import SYSTEMS, build, build_odoo, built_from
 from sandbox.odoo_apn.odoo import CANARY
+from sandbox.odoo_apn.sources import a_thread_for
 from tests.odoo_apn_source import OWNER, TINY, SourceServer
 
 SPECS = [spec for system in SYSTEMS for spec in schema.tables(system)]
@@ -278,6 +280,32 @@ def test_a_build_that_failed_is_done_again(
         assert build(server, "apn", "apn_half", TINY)
     finally:
         server.drop_database("apn_half")
+
+
+def test_an_interrupted_start_does_not_wait_for_the_sources(source_server: SourceServer) -> None:
+    """At SCALE=100 Ctrl-C would be heard minutes later."""
+    server = source_server.server
+    builds, moments = [], []
+    busy = "select count(*) from pg_stat_activity where datname = 'odoo' and query like 'insert into%'"
+
+    def interrupted_start() -> None:
+        with a_thread_for(server) as beside:
+            builds.append(beside.submit(build_odoo, server, rows={"account_move_line": 2_000_000}))
+            with server.session() as connection, connection.cursor() as cursor:
+                while value(cursor, busy) == 0:
+                    time.sleep(0.01)
+            moments.append(time.monotonic())
+            raise KeyboardInterrupt
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted_start()
+        assert time.monotonic() - moments[0] < 5
+        assert isinstance(builds[0].exception(), psycopg2.Error)
+        with server.session() as connection, connection.cursor() as cursor:
+            assert built_from(cursor, "odoo") is None
+    finally:
+        server.drop_database("odoo")
 
 
 def test_the_reader_reads_every_table_of_the_catalogue(
