@@ -36,7 +36,7 @@ from odoo_apn_assets.drift import (
 )
 from odoo_apn_assets.piping import SourceError, copy_across
 from odoo_apn_assets.source import Reader, Snapshot, live_columns
-from odoo_apn_assets.specs import TableSpec
+from odoo_apn_assets.specs import TableSpec, quoted
 from resources.failures import permanent
 from resources.leases import Lease
 from resources.sql import Session, statement
@@ -668,11 +668,13 @@ class _TableSync:
             raise SourceError(error) from error
 
     def _has_transaction_numbers(self) -> bool:
+        """Whether rows show the transaction that wrote them: a view's do not, nor a table with rights on columns only."""
         rows = self._ask(
-            "select relkind from pg_class where oid = to_regclass(%(table)s)",
-            {"table": f'"{self.spec.table}"'},
+            "select relkind in ('r', 'p', 'm') and has_table_privilege(oid, 'select')"
+            " from pg_class where oid = to_regclass(%(table)s)",
+            {"table": quoted(self.spec.table)},
         )
-        return bool(rows) and rows[0][0] in ("r", "p", "m")
+        return bool(rows) and bool(rows[0][0])
 
 
 def store_drift(session: Session, raw_table: str, drifts: Sequence[Drift], job_id: str) -> None:

@@ -80,6 +80,7 @@ def test_a_second_sync_writes_no_row(system: str, full: bool, request: pytest.Fi
     mirror.sync()
     before = mirror.versions()
     result = mirror.sync(full=full)
+    assert result.status == "success"
     assert mirror.versions() == before
     assert {(done.inserted, done.updated, done.deleted) for done in result.tables.values()} == {(0, 0, 0)}
     if full:
