@@ -83,7 +83,8 @@ def running_step(
     def connect(retry: bool) -> Connection:
         return warehouse.connection(f"journal {execution_id}", autocommit=True, retry=retry)
 
-    journal = Journal(connect, execution_id, os.environ.get("ENVIRONMENT") or "development", api_endpoint)
+    environment = os.environ.get("ENVIRONMENT") or "development"
+    journal = Journal(connect, execution_id, environment, api_endpoint, warehouse.let_go)
     try:
         journal.open()
         try:

@@ -47,13 +47,18 @@ _MOST_UNWRITTEN = 5_000
 class Journal:
     """Writes the records of one execution (a Dagster run). Safe to use from the writer threads.
 
-    `connect` opens its connection, which commits at once; told False it tries only once.
+    `connect` opens its connection, which commits at once; told False it tries only once. `let_go` takes it at the end.
     """
 
     def __init__(
-        self, connect: Callable[[bool], Connection], execution_id: str, environment: str, api_endpoint: str
+        self,
+        connect: Callable[[bool], Connection],
+        execution_id: str,
+        environment: str,
+        api_endpoint: str,
+        let_go: Callable[[Connection], None] = lambda connection: connection.close(),
     ) -> None:
-        self._connect = connect
+        self._connect, self._let_go = connect, let_go
         self._patient = True
         self._unwritten: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_MOST_UNWRITTEN)
         self._writing = Lock()
@@ -222,13 +227,13 @@ class Journal:
         )
 
     def close(self) -> None:
-        """Close the connection; what is unwritten by now is lost, and said."""
+        """Let the connection go; what is unwritten by now is lost, and said."""
         if self._unwritten:
             lost = sorted({name for name, _ in self._unwritten})
             logger.warning(
                 "%d records of run %s are lost: %s", len(self._unwritten), self.execution_id, ", ".join(lost)
             )
-        self._connection.close()
+        self._let_go(self._connection)
 
     def _write(self, name: str, **params: Any) -> None:
         """Write one record, after those that wait for a connection; one that is lost is opened again, once."""

@@ -60,6 +60,23 @@ def connect(
     return retrying(open_once, doing=doing, delays=delays, sleep=sleep)
 
 
+def usable_as(connection: Connection, application_name: str, *, autocommit: bool) -> bool:
+    """Give an idle connection another name and mode; False when it is not usable any more."""
+    import psycopg2
+
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select set_config('application_name', %s, false)",
+                (application_name[:_LONGEST_APPLICATION_NAME],),
+            )
+        connection.autocommit = autocommit
+    except psycopg2.Error:
+        return False
+    return True
+
+
 def _open(settings: DatabaseSettings, application_name: str, autocommit: bool) -> Connection:
     import psycopg2
 
