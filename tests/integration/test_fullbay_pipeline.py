@@ -775,11 +775,11 @@ def test_open_balances_are_read_from_the_first_partition_on(
 
     def asked(first: str) -> list[tuple[str, str]]:
         monkeypatch.setenv("FULLBAY_FIRST_DATE", first)
-        context = dg.build_schedule_context(
+        with dg.build_schedule_context(
             scheduled_execution_time=datetime(2026, 12, 20, tzinfo=UTC),
             resources={"warehouse": pipeline.warehouse, "fullbay": pipeline.fullbay},
-        )
-        requests = balances.evaluate_tick(context).run_requests or []
+        ) as context:
+            requests = balances.evaluate_tick(context).run_requests or []
         names = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
         return [(request.tags[names[0]], request.tags[names[1]]) for request in requests]
 
