@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from benchmarks import invoices, run30, summaries, unchanged
+from benchmarks import core, invoices, run30, summaries, unchanged
 from benchmarks.bench import Bench, Outcome
 from benchmarks.report import table
 from benchmarks.server import bench_server
@@ -25,6 +25,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Outcome]]] = {
     "unchanged": unchanged.run,
     "summaries": summaries.run,
     "run30": run30.run,
+    "core": core.run,
 }
 
 
