@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from odoo_apn_assets import domains
@@ -704,12 +704,15 @@ def test_following_the_changes_gives_what_a_rebuild_gives(raw: Raw, batches: lis
             assert (failed, expected) == (0, actual), check
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example("https://www.Vendor.dev")
+@example("v@five.cloud \v")
 @given(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"))
-    | st.from_regex(r"[a-zA-Z0-9._@:/\\>; ?#-]{0,40}").filter(lambda text: "\0" not in text)
+    | st.from_regex(r"[a-zA-Z0-9._@:/\\>; ?#-]{0,40}", fullmatch=True)
 )
 def test_sql_and_python_read_the_same_host(raw: Raw, text: str) -> None:
+    """Postgres took the tabulator `\\v` for the letter v: each host with one in it was no host."""
     ((website, email),) = raw.query("select core.host_of_website(%s), core.host_of_email(%s)", [text, text])
     assert (website, email) == (domains.host_of_website(text), domains.host_of_email(text))
 
