@@ -66,13 +66,13 @@ class CopiedColumn:
 
     @property
     def as_text(self) -> bool:
-        """Whether the text form is read: the types differ."""
-        return self.type != self.source_type
+        """Whether the text form is read: the types differ, and the mirror's is not the same without a limit."""
+        return self.source_type != self.type != base_type(self.source_type)
 
     @property
     def retyped(self) -> bool:
         """Whether that is a drift; types that the warehouse need not have are mirrored as text from the start."""
-        return self.as_text and not (self.type == "text" and not _known(self.source_type))
+        return self.type != self.source_type and not (self.type == "text" and not _known(self.source_type))
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,10 @@ def compare(
     drifts: list[Drift] = []
     copied = [CopiedColumn(name, kind, there[name]) for name, kind in here.items() if name in there]
     for column in copied:
-        if column.retyped:
-            action = "converted; what cannot be is null in the mirror and kept in ops.quarantine"
+        if column.retyped and (column.as_text or spec.contract != "fixed"):
+            action = "taken as it is: every value fits"
+            if column.as_text:
+                action = "converted; what cannot be is null in the mirror and kept in ops.quarantine"
             drifts.append(Drift("column_retyped", column.name, column.type, column.source_type, action))
     for name, kind in here.items():
         if name not in there:

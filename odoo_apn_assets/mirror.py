@@ -668,7 +668,7 @@ class _TableSync:
             raise SourceError(error) from error
 
     def _has_transaction_numbers(self) -> bool:
-        """Whether rows show the transaction that wrote them: a view's do not, nor do tables of which we see columns only."""
+        """Whether rows show the transaction that wrote them: not a view's, nor those of which some columns are hidden."""
         rows = self._ask(
             "select relkind in ('r', 'p', 'm') and has_table_privilege(oid, 'select')"
             " from pg_class where oid = to_regclass(%(table)s)",

@@ -410,7 +410,10 @@ def test_a_broken_file_is_named_and_leaves_the_database_as_it_was(
         assert migrations.migrate(target) == ["fullbay/views/zz_broken.sql"]
 
 
-def test_a_user_without_the_rights_is_told_which_and_what_to_do(postgres: PostgresServer) -> None:
+def test_a_user_without_the_rights_is_told_which_and_what_to_do(
+    postgres: PostgresServer, warehouse_template: str
+) -> None:
+    """The group roles are there already, made by the migrations of another database of the server."""
     postgres.ensure_login("migration_weakling", "weak-secret-4711")
     try:
         with database(postgres, "fullbay_sql_weak", owner="migration_weakling") as target:
@@ -422,6 +425,10 @@ def test_a_user_without_the_rights_is_told_which_and_what_to_do(postgres: Postgr
             assert "weak-secret-4711" not in str(caught.value)
             with postgres.session(target.name) as session:
                 run(session, "create extension vector with schema public")
+            with pytest.raises(PermanentError, match=r"grant odoo_apn_writer to migration_weakling"):
+                migrations.migrate(weak)
+            with postgres.session() as session:
+                run(session, "grant odoo_apn_writer to migration_weakling with inherit true, set true")
             assert migrations.migrate(weak)[0] == "0001_schemas_and_roles"
             run_as_owner = connect(weak, application_name="test")
             assert value(run_as_owner, "select count(*) from product_categories") == 20

@@ -24,7 +24,7 @@ exception
     when insufficient_privilege then
         raise exception 'giving the mirrors to the role odoo_apn_writer: the user % may not', current_user
             using errcode = 'insufficient_privilege',
-                  hint = format('Let an administrator run "grant odoo_apn_writer to %I with admin option", then migrate again.',
+                  hint = format('Let an administrator run "grant odoo_apn_writer to %I with inherit true, set true", then migrate again.',
                                 current_user);
 end
 $$;
