@@ -668,7 +668,7 @@ class _TableSync:
             raise SourceError(error) from error
 
     def _has_transaction_numbers(self) -> bool:
-        """Whether rows show the transaction that wrote them: not a view's, nor those of which some columns are hidden."""
+        """Whether rows show the number of the transaction that wrote them, and to us."""
         rows = self._ask(
             "select relkind in ('r', 'p', 'm') and has_table_privilege(oid, 'select')"
             " from pg_class where oid = to_regclass(%(table)s)",

@@ -38,8 +38,6 @@ ASSETS = [
     pytest.param(spec, definitions(location), id=f"{location}:{spec.key.to_user_string()}")
     for location in LOCATIONS
     for spec in definitions(location).resolve_all_asset_specs()
-    # What is only named as a dependency is described where it is made.
-    if not spec.metadata.get("dagster/auto_created_stub_asset")
 ]
 
 

@@ -405,7 +405,7 @@ def test_a_broken_file_is_named_and_leaves_the_database_as_it_was(
                 value(session, "select count(*) from pg_namespace where nspname in ('ops', 'fullbay')") == 0
             )
         broken.write_text("create or replace view fullbay.zz as select 1 as one")
-        assert migrations.migrate(target)[-1] == "fullbay/views/zz_broken.sql"
+        assert "fullbay/views/zz_broken.sql" in migrations.migrate(target)
         broken.write_text("create or replace view fullbay.zz as select 1 as one, 100 % 3 as two")
         assert migrations.migrate(target) == ["fullbay/views/zz_broken.sql"]
 

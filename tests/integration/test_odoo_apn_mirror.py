@@ -370,6 +370,16 @@ def test_values_of_a_retyped_column_that_do_not_convert_are_quarantined(odoo: Mi
     assert odoo.in_warehouse("select count(*) from ops.quarantine where closed_at is null") == [(0,)]
 
 
+def test_a_narrower_type_is_taken_as_it_is(odoo: Mirror) -> None:
+    odoo.at_source("alter table crm_team alter column name type varchar(40)")
+    done = odoo.sync("odoo_crm_team").tables["odoo_crm_team"]
+    assert [(drift.kind, drift.action) for drift in done.drifts] == [
+        ("column_retyped", "taken as it is: every value fits")
+    ]
+    assert odoo.differences("odoo_crm_team") == {}
+    assert odoo.sync("lookup_res_country").tables["lookup_res_country"].drifts == ()
+
+
 def test_a_missing_table_leaves_the_others_alone(odoo: Mirror) -> None:
     odoo.sync("odoo_crm_team", "odoo_crm_stage")
     odoo.at_source("alter table crm_team rename to crm_team_old")
