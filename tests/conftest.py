@@ -96,6 +96,10 @@ def warehouse_template(postgres: PostgresServer) -> str:
     postgres.create_database(TEMPLATE, owner=OWNER)
     with postgres.session(TEMPLATE) as connection, connection.cursor() as cursor:
         cursor.execute("create extension if not exists vector")
+        # Another test's superuser may have made the group roles of this server first.
+        cursor.execute("select from pg_roles where rolname = 'odoo_apn_writer'")
+        if cursor.rowcount:
+            cursor.execute(f"grant odoo_apn_writer to {OWNER} with inherit true, set true")
     migrate(settings_of(postgres, TEMPLATE))
     for login, group in LOGINS.items():
         postgres.ensure_login(login, PASSWORD)
