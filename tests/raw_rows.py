@@ -23,7 +23,7 @@ class Raw:
         self.connection = self._connect()
         self.connection.autocommit = True
 
-    def _connect(self) -> Any:
+    def _connect(self, retry: bool = True) -> Any:
         given = self.settings
         return psycopg2.connect(
             host=given.host, port=given.port, dbname=given.name, user=given.user, password=given.password

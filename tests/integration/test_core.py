@@ -134,7 +134,10 @@ def a_business(raw: Raw) -> None:
         aws_last_modified_date=datetime(2026, 1, 3),
         project_description_business_need="Reports\n are slow",
         stage_name="Qualified",
+        aws_stage="Engaged",
+        owner_id="U1",
     )
+    raw.put("apn_users", "U1", name="Owner of the record")
     raw.put(
         "apn_end_user",
         "EU1",
@@ -242,7 +245,7 @@ def test_every_column_of_an_ace_opportunity_comes_from_where_the_map_says(raw: R
         ),
         *("partner_sales_rep_name", "partner_sales_rep_email", "aws_sales_rep_name", "aws_sales_rep_email"),
         *("psm_name", "psm_email", "status", "aws_status", "partner_acceptance_status"),
-        *("close_date", "aws_create_date", "aws_last_modified_date"),
+        *("close_date", "aws_create_date", "aws_last_modified_date", "stage_name", "aws_stage", "owner_id"),
     ]
     source = raw.row("select * from raw.apn_opportunity")
     assert {name: row[name] for name in same} == {name: source[name] for name in same}
@@ -254,6 +257,7 @@ def test_every_column_of_an_ace_opportunity_comes_from_where_the_map_says(raw: R
         "customer_name": "Jane Doe",
         "aws_account": "222222222222",
         "aws_account_name": "Production",
+        "owner_name": "Owner of the record",
         "domain": "www.example.com",
         "normalized_domain": "example.com",
         "normalized_company_name": "example",
@@ -521,6 +525,14 @@ def test_a_change_of_a_referenced_row_reaches_the_opportunities_that_name_it(
     assert changed in rules["columns"]
 
 
+def test_an_owner_that_gets_another_name_reaches_the_ace_opportunities(raw: Raw) -> None:
+    a_business(raw)
+    raw.transform_all()
+    raw.put("apn_users", "U1", name="Renamed")
+    assert raw.transform("ace_opportunities").updated == 1
+    assert raw.row("select owner_name from core.ace_opportunities") == {"owner_name": "Renamed"}
+
+
 def test_an_account_that_gets_another_number_or_name_reaches_the_ace_opportunities(raw: Raw) -> None:
     a_business(raw)
     raw.transform_all()
@@ -652,8 +664,12 @@ EDITS = st.one_of(
             {
                 "aws_account": st.sampled_from(["111111111111", "222222222222", "Accept To View"]),
                 "account_name": st.sampled_from([None, "A", "Accept To View"]),
+                "owner_id": IDS.map(str),
             }
         ),
+    ),
+    st.tuples(
+        st.just("apn_users"), IDS.map(str), st.fixed_dictionaries({"name": st.sampled_from(["A", "B"])})
     ),
     st.tuples(
         st.just("apn_end_user"),

@@ -104,6 +104,11 @@ create table core.ace_opportunities (
     -- Metadata
     created_at timestamp default current_timestamp,
     updated_at timestamp default current_timestamp,
+    -- Additions: operations compare the two pipelines, by owner
+    stage_name varchar(50),
+    aws_stage varchar(50),
+    owner_id varchar(100),
+    owner_name varchar(255), -- Resolved from users
     unique (source_id)
 );
 

@@ -28,7 +28,9 @@ with unmasked as (
         core.unmasked(o.partner_acceptance_status) as partner_acceptance_status,
         o.close_date, o.aws_create_date, o.aws_last_modified_date,
         core.unmasked(left(o.project_description_business_need, 8000)) as problem,
-        core.unmasked(o.stage_name) as stage_name
+        core.unmasked(o.stage_name) as stage_name,
+        core.unmasked(o.aws_stage) as aws_stage,
+        o.owner_id
     from affected
     join raw.apn_opportunity as o on o.id = affected.source_key
     where o._deleted_at is null
@@ -42,9 +44,10 @@ with unmasked as (
         o.industry, o.partner_sales_rep_name, o.partner_sales_rep_email, o.aws_sales_rep_name, o.aws_sales_rep_email,
         o.psm_name, o.psm_email, o.status, o.aws_status, o.partner_acceptance_status,
         o.close_date, o.aws_create_date, o.aws_last_modified_date,
-        o.problem, o.stage_name, o.website, coalesce(o.account_name, o.name) as company_key
+        o.problem, o.stage_name, o.aws_stage, o.owner_id, owner.name as owner_name, o.website, coalesce(o.account_name, o.name) as company_key
     from unmasked as o
     left join core.aws_accounts as account on account.account_id = o.aws_account
+    left join raw.apn_users as owner on owner.id = o.owner_id
 )
 select resolved.*,
     core.host_of_website(left(website, 255)) as website_host,

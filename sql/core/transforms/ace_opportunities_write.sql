@@ -9,7 +9,7 @@ with final as (
         incoming.partner_sales_rep_name, incoming.partner_sales_rep_email, incoming.aws_sales_rep_name,
         incoming.aws_sales_rep_email, incoming.psm_name, incoming.psm_email, incoming.status, incoming.aws_status,
         incoming.partner_acceptance_status, incoming.close_date, incoming.aws_create_date,
-        incoming.aws_last_modified_date,
+        incoming.aws_last_modified_date, incoming.stage_name, incoming.aws_stage, incoming.owner_id, incoming.owner_name,
         chosen.domain,
         case chosen.domain when incoming.website_host then website.normalized_domain else mail.normalized_domain end
             as normalized_domain,
@@ -58,6 +58,10 @@ with final as (
             case when final.domain is distinct from core.domain then 'domain' end,
             case when final.normalized_domain is distinct from core.normalized_domain then 'normalized_domain' end,
             case when final.normalized_company_name is distinct from core.normalized_company_name then 'normalized_company_name' end,
+            case when final.stage_name is distinct from core.stage_name then 'stage_name' end,
+            case when final.aws_stage is distinct from core.aws_stage then 'aws_stage' end,
+            case when final.owner_id is distinct from core.owner_id then 'owner_id' end,
+            case when final.owner_name is distinct from core.owner_name then 'owner_name' end,
             case when final.combined_text is distinct from core.combined_text then 'combined_text' end
         ]::text[], null) end as changed
     from final
@@ -68,13 +72,13 @@ with final as (
         opportunity_type, opportunity_ownership, delivery_model, use_case, industry, partner_sales_rep_name,
         partner_sales_rep_email, aws_sales_rep_name, aws_sales_rep_email, psm_name, psm_email, status, aws_status,
         partner_acceptance_status, close_date, aws_create_date, aws_last_modified_date, domain, normalized_domain,
-        normalized_company_name, combined_text)
+        normalized_company_name, combined_text, stage_name, aws_stage, owner_id, owner_name)
     select source_id,
         name, account_name, customer_email, customer_name, aws_account, aws_account_name, project_budget,
         opportunity_type, opportunity_ownership, delivery_model, use_case, industry, partner_sales_rep_name,
         partner_sales_rep_email, aws_sales_rep_name, aws_sales_rep_email, psm_name, psm_email, status, aws_status,
         partner_acceptance_status, close_date, aws_create_date, aws_last_modified_date, domain, normalized_domain,
-        normalized_company_name, combined_text
+        normalized_company_name, combined_text, stage_name, aws_stage, owner_id, owner_name
     from compared
     where known_id is null
     order by source_id
@@ -86,7 +90,7 @@ with final as (
         opportunity_type, opportunity_ownership, delivery_model, use_case, industry, partner_sales_rep_name,
         partner_sales_rep_email, aws_sales_rep_name, aws_sales_rep_email, psm_name, psm_email, status, aws_status,
         partner_acceptance_status, close_date, aws_create_date, aws_last_modified_date, domain, normalized_domain,
-        normalized_company_name, combined_text)
+        normalized_company_name, combined_text, stage_name, aws_stage, owner_id, owner_name)
         = (current_timestamp,
         compared.name, compared.account_name, compared.customer_email, compared.customer_name, compared.aws_account,
         compared.aws_account_name, compared.project_budget, compared.opportunity_type,
@@ -95,7 +99,8 @@ with final as (
         compared.aws_sales_rep_email, compared.psm_name, compared.psm_email, compared.status, compared.aws_status,
         compared.partner_acceptance_status, compared.close_date, compared.aws_create_date,
         compared.aws_last_modified_date, compared.domain, compared.normalized_domain,
-        compared.normalized_company_name, compared.combined_text)
+        compared.normalized_company_name, compared.combined_text, compared.stage_name, compared.aws_stage,
+        compared.owner_id, compared.owner_name)
     from compared
     where core.opportunity_id = compared.known_id and compared.changed <> '{}'
     returning core.source_id, core.opportunity_id, compared.changed
@@ -109,11 +114,11 @@ with final as (
     insert into ops.transformation_log (
         source_table, target_table, source_record_id, target_record_id, transformation_type, transformation_rules)
     select 'raw.apn_opportunity', 'core.ace_opportunities', source_id::text, opportunity_id, 'insert', %(logged_rules)s::jsonb
-    from inserted 
+    from inserted
     union all
     select 'raw.apn_opportunity', 'core.ace_opportunities', source_id::text, opportunity_id, 'update',
         %(logged_rules)s::jsonb || jsonb_build_object('columns', changed)
-    from updated 
+    from updated
     union all
     select 'raw.apn_opportunity', 'core.ace_opportunities', source_id::text, opportunity_id, 'delete', %(logged_rules)s::jsonb
     from deleted
