@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import dagster as dg
+from pydantic import Field
 
-from odoo_apn_assets.maintenance import vacuum
+from odoo_apn_assets.maintenance import purge_checks, vacuum
 from resources.postgres import PostgresResource
 from resources.sql import statement
 
@@ -37,14 +38,25 @@ by_system = {
 }
 
 
+class MaintenanceConfig(dg.Config):
+    """How long the run book remembers."""
+
+    keep_days: int = Field(default=90, ge=1, description="Results of checks older than this are deleted.")
+
+
 @dg.op(pool="odoo_apn_writer")
-def vacuum_analyze(context: dg.OpExecutionContext, warehouse: PostgresResource) -> None:
-    """VACUUM ANALYZE every table of this location."""
+def vacuum_analyze(
+    context: dg.OpExecutionContext, config: MaintenanceConfig, warehouse: PostgresResource
+) -> None:
+    """Delete old results of checks, then VACUUM ANALYZE every table of this location."""
+    context.log.info("%d old results of checks deleted", purge_checks(warehouse, config.keep_days))
     for table, seconds in vacuum(warehouse):
         context.log.info("%s: %.1f s", table, seconds)
 
 
-@dg.job(description="VACUUM ANALYZE of RAW, CORE, SEARCH and the run book.", tags=TAGS)
+@dg.job(
+    description="VACUUM ANALYZE of RAW, CORE and the run book; old results of checks are deleted.", tags=TAGS
+)
 def maintenance() -> None:
     """One step, table after table."""
     vacuum_analyze()

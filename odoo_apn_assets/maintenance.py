@@ -1,4 +1,4 @@
-"""Keeping the tables of this location in shape. Does not belong here: anything that changes rows."""
+"""Keeping the tables of this location in shape. Does not belong here: anything that changes data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ from collections.abc import Iterator
 from resources.database import connect
 from resources.postgres import PostgresResource
 from resources.sql import statement
+
+
+def purge_checks(warehouse: PostgresResource, keep_days: int) -> int:
+    """Delete the results of checks that are older than so many days; the number of rows."""
+    with warehouse.session("maintenance") as session:
+        rows = session.transaction(
+            lambda: session.run(
+                "ops/transforms/purge_checks", {"keep_days": keep_days}, table="ops.data_quality_checks"
+            ),
+            doing="deleting old results of checks",
+        )
+    return int(rows[0][0])
 
 
 def vacuum(warehouse: PostgresResource) -> Iterator[tuple[str, float]]:
