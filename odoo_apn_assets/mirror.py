@@ -9,7 +9,8 @@ Methods:
   second half is exact where a clock is not: a row committed late has an old mark, but a new transaction number.
 - compare: keys and row hashes of all rows; rows that differ are read. For tables without a mark, and whenever something
   says that the watermark cannot be trusted.
-Every method but the first two sweeps the keys, so that deletions and rows missed for any reason are found.
+Every method but the first two sweeps the keys, so that deletions and rows missed for any reason are found. Keys
+that are numbers are swept as maps, one bit a key: both sides give 64 keys as one number, and what differs is looked at.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, LiteralString
 
 from odoo_apn_assets.composing import Composer, Target, names
 from odoo_apn_assets.core import CORE_READERS
@@ -58,6 +59,16 @@ RULES_VERSION = "mirror-1"
 _MOST_NOTED = 50_000
 _MOST_FETCHED_SHARE = 0.25
 _IDS_AT_ONCE = 5_000
+_NUMBERS = ("smallint", "integer", "bigint")
+_PASSED_BY_KEY: LiteralString = """
+    exists (select from mirror_stage s where s.id::text = q.source_id)
+    or not exists (select from mirror_keys k where k.id::text = q.source_id)"""
+# CASE, because the keys of other tables are no numbers.
+_PASSED_BY_BLOCK: LiteralString = """
+    exists (select from mirror_stage s where s.id::text = q.source_id)
+    or case when q.table_name = %(table_name)s then not exists (
+        select from mirror_blocks b
+        where b.block = q.source_id::bigint >> 6 and (b.keys >> (q.source_id::bigint & 63)::integer) & 1 = 1) end"""
 _XID_MODULUS = 2**32
 _SAFE_XID_DISTANCE = 2**31 - 10_000_000
 _REASONS = {
@@ -128,6 +139,7 @@ class _Counts:
     """What a sync has done so far."""
 
     source_rows: int = 0
+    live_rows: int = 0
     rows_read: int = 0
     inserted: int = 0
     updated: int = 0
@@ -189,12 +201,13 @@ class _TableSync:
         self._add_columns(layout)
         self.layout, self.composer = layout, Composer(layout)
         method = self._method(state)
-        if method in ("load", "resync"):
+        if state is None or method in ("load", "resync"):
             self._load()
+        elif method == "incremental":
+            self._follow(state)
         else:
-            assert state is not None
-            self._follow(method, state)
-        return self._finish(method)
+            self._compare()
+        return self._finish(method, state)
 
     def _layout(self) -> Layout:
         try:
@@ -256,9 +269,9 @@ class _TableSync:
         if state.watermark is None or not self._has_transaction_numbers():
             return "compare"
         query = self.composer.for_source(
-            self.session.connection, "select {mark} from {source} t where t.id::text = %(id)s"
+            self.session.connection, "select {mark} from {source} t where t.id = %(id)s"
         )
-        rows = self._ask(query, {"id": state.watermark_id})
+        rows = self._ask(query, {"id": state.watermark_id})  # a quoted literal takes the type of the key
         if not rows or rows[0][0] is None:
             return "compare"
         if rows[0][0] < state.watermark:
@@ -281,10 +294,8 @@ class _TableSync:
     # -- load and resync -----------------------------------------------------------------------------------------
 
     def _load(self) -> None:
-        from psycopg2 import sql
-
-        self._execute("raw/transforms/create_shadow", job_id=sql.Literal(self.job_id))
         if any(column.as_text for column in self.layout.columns):
+            self._create_shadow()
             self._execute("raw/transforms/create_stage", stage_columns=self.composer.stage_columns())
             self._copy("mirror_stage")
             self._quarantine_values()
@@ -293,7 +304,7 @@ class _TableSync:
                 " select s._row_hash, {values} from mirror_stage s order by s.id"
             )
         else:
-            self._copy("shadow")
+            self._fill_shadow()
         stored = self.counts.rows_read - len(self.counts.refused)
         self.counts.source_rows = self.counts.rows_read
         gone = self._execute("raw/transforms/count_gone_from_shadow", {"refused": self.counts.refused})[0]
@@ -315,8 +326,33 @@ class _TableSync:
         self.counts.deleted = int(gone[1])
         self.counts.inserted = max(stored - (known - self.counts.deleted), 0)
         self.counts.updated = stored - self.counts.inserted
+        self.counts.live_rows = stored
         self._swap()
         self._note_everything()
+
+    def _create_shadow(self) -> None:
+        from psycopg2 import sql
+
+        self._execute("raw/transforms/create_shadow", job_id=sql.Literal(self.job_id))
+
+    def _fill_shadow(self) -> None:
+        """COPY everything into a new shadow, its rows frozen at once; row by row where that fails for bad rows."""
+        import psycopg2
+
+        # Only a table of the same subtransaction takes frozen rows: nobody else can see it yet.
+        self._execute_text("savepoint copying")
+        try:
+            self._create_shadow()
+            self.counts.rows_read = self._across(*self._copies("shadow", frozen=True))
+            self._execute_text("release savepoint copying")
+            return
+        except (SourceError, psycopg2.Error) as error:
+            cause = error.error if isinstance(error, SourceError) else error
+            if not _is_of_the_data(cause):
+                raise
+            self._execute_text("rollback to savepoint copying")
+        self._create_shadow()
+        self.counts.rows_read = self._split("shadow", "true", {}, cause)
 
     def _swap(self) -> None:
         from psycopg2 import errors, sql
@@ -345,27 +381,81 @@ class _TableSync:
 
     # -- incremental and compare ---------------------------------------------------------------------------------
 
-    def _follow(self, method: Method, state: _State) -> None:
+    def _follow(self, state: _State) -> None:
+        """Read what changed since the last sync, then sweep the keys."""
+        if self.spec.key_type not in _NUMBERS:
+            self._compare(self._changed_since(state))
+            return
+        self._execute("raw/transforms/create_stage", stage_columns=self.composer.stage_columns())
+        self._execute("raw/transforms/create_blocks")
+        self._copy("mirror_stage", *self._changed_since(state))
+        self._sweep_blocks()
+        self._store_staged()
+        compared = self._execute("raw/transforms/compare_blocks")[0]
+        self.counts.source_rows, live, missing, gone = map(int, compared)
+        if missing:
+            stored = self.counts.inserted + self.counts.revived
+            self._stage_missing(missing)
+            self._store_staged()
+            live += self.counts.inserted + self.counts.revived - stored
+        self._ask_before_deleting(live, gone)
+        if gone:
+            self._mark_gone("m.id in (select d.id from mirror_differences d where not d.missing)")
+        self.counts.live_rows = live - self.counts.deleted
+
+    def _sweep_blocks(self) -> None:
+        out = """copy (
+            select t.id::bigint >> 6, bit_or(1::bigint << (t.id & 63)::integer), count(*) from {source} t group by 1
+        ) to stdout (format binary)"""
+        into = "copy mirror_blocks (block, keys, key_rows) from stdin (format binary)"
+        self._across(self.composer.for_source(self.session.connection, out), into)
+
+    def _stage_missing(self, missing: int) -> None:
+        """Read the rows that are at the source and neither in the mirror nor refused."""
+        if missing > _MOST_FETCHED_SHARE * self.counts.source_rows:
+            self._execute_text("truncate mirror_stage")
+            self.counts.refused.clear()
+            self._copy("mirror_stage")
+            return
+        rows = self._execute_text("select id from mirror_differences where missing order by id")
+        refused = set(self.counts.refused)
+        self._stage_ids([row[0] for row in rows if str(row[0]) not in refused])
+
+    def _compare(self, changed: tuple[str, dict[str, Any]] | None = None) -> None:
+        """Sweep the keys, with the row hashes unless it is known what `changed`; read what differs."""
+        hashed = changed is None and self.layout.hash_method != "none"
         self._execute("raw/transforms/create_stage", stage_columns=self.composer.stage_columns())
         self._execute("raw/transforms/create_keys")
-        self._sweep_keys(with_hashes=method == "compare" and self.layout.hash_method != "none")
-        if method == "incremental":
-            self._copy("mirror_stage", *self._changed_since(state))
-        elif self.layout.hash_method == "none":
+        self._sweep_keys(with_hashes=hashed)
+        if changed is not None:
+            self._copy("mirror_stage", *changed)
+        elif not hashed:
             self._copy("mirror_stage")
-        self._stage_wanted(compare_hashes=method == "compare" and self.layout.hash_method != "none")
+        self._stage_wanted(compare_hashes=hashed)
+        self._store_staged()
+        live, gone = self._execute("raw/transforms/count_gone")[0]
+        self._ask_before_deleting(live, gone)
+        if gone:
+            self._mark_gone("not exists (select from mirror_keys k where k.id = m.id)")
+        self.counts.live_rows = live - self.counts.deleted
+
+    def _store_staged(self) -> None:
+        """Staged rows into the mirror. Doing it twice writes nothing more."""
+        self.counts.refused_values = 0
         self._quarantine_values()
-        self.counts.revived = self._execute("raw/transforms/revived")[0][0]
-        written = self._execute(
+        self.counts.revived += self._execute("raw/transforms/revived")[0][0]
+        inserted, updated = self._execute(
             "raw/transforms/upsert", self._readers() | {"job_id": self.job_id, "most": _MOST_NOTED}
         )[0]
-        self.counts.inserted, self.counts.updated = written
-        gone = self._execute("raw/transforms/count_gone")[0]
-        self._ask_before_deleting(*gone)
-        if gone[1]:
-            self.counts.deleted = self._execute(
-                "raw/transforms/mark_gone", self._readers() | {"job_id": self.job_id}
-            )[0][0]
+        self.counts.inserted += inserted
+        self.counts.updated += updated
+
+    def _mark_gone(self, which: LiteralString) -> None:
+        from psycopg2 import sql
+
+        params = self._readers() | {"job_id": self.job_id}
+        marked = self._execute("raw/transforms/mark_gone", params, which=sql.SQL(which))
+        self.counts.deleted = marked[0][0]
 
     def _sweep_keys(self, *, with_hashes: bool) -> None:
         out = "copy (select t.id, {hash} from {source} t) to stdout (format binary)"
@@ -376,7 +466,9 @@ class _TableSync:
         self._execute_text("analyze mirror_keys")
 
     def _changed_since(self, state: _State) -> tuple[str, dict[str, Any]]:
-        where = "t.{mark} >= %(watermark)s or t.{mark} is null or age(t.xmin) <= age(%(xid)s::text::xid)"
+        where = (
+            "t.{mark} >= %(watermark)s or t.{mark} is null or age(t.xmin) <= (select age(%(xid)s::text::xid))"
+        )
         return where, {"watermark": state.watermark, "xid": state.source_xid % _XID_MODULUS}
 
     def _stage_wanted(self, *, compare_hashes: bool) -> None:
@@ -400,6 +492,9 @@ class _TableSync:
         if not self.counts.rows_read and len(ids) > _MOST_FETCHED_SHARE * self.counts.source_rows:
             self._copy("mirror_stage")
             return
+        self._stage_ids(ids)
+
+    def _stage_ids(self, ids: Sequence[object]) -> None:
         for start in range(0, len(ids), _IDS_AT_ONCE):
             self._copy("mirror_stage", "t.id = any(%(ids)s)", {"ids": ids[start : start + _IDS_AT_ONCE]})
 
@@ -420,20 +515,9 @@ class _TableSync:
     def _copy_or_split(self, target: Target, where: str, params: dict[str, Any]) -> int:
         import psycopg2
 
-        out = self.composer.for_source(
-            self.session.connection,
-            "copy (select {expressions}, {hash} from {source} t where ({where})) to stdout (format binary)",
-            params,
-            where=where,
-        )
-        into = self.composer.for_source(
-            self.session.connection,
-            "copy {target} ({columns}, _row_hash) from stdin (format binary)",
-            target=target,
-        )
         self._execute_text("savepoint copying")
         try:
-            rows = self._across(out, into)
+            rows = self._across(*self._copies(target, where, params))
             self._execute_text("release savepoint copying")
             return rows
         except (SourceError, psycopg2.Error) as error:
@@ -442,6 +526,37 @@ class _TableSync:
                 raise
             self._execute_text("rollback to savepoint copying")
         return self._split(target, where, params, cause)
+
+    def _copies(
+        self,
+        target: Target,
+        where: str = "true",
+        params: dict[str, Any] | None = None,
+        *,
+        frozen: bool = False,
+    ) -> tuple[str, str]:
+        """The COPY out of the source and the one into the target."""
+        # Without hashes there is no column for them: a null costs as much to send as a value.
+        hashed = self.layout.hash_method != "none"
+        out = self.composer.for_source(
+            self.session.connection,
+            "copy (select {expressions}, {hash} from {source} t where ({where})) to stdout (format binary)"
+            if hashed
+            else "copy (select {expressions} from {source} t where ({where})) to stdout (format binary)",
+            params or {},
+            where=where,
+        )
+        into = self.composer.for_source(
+            self.session.connection,
+            (
+                "copy {target} ({columns}, _row_hash) from stdin"
+                if hashed
+                else "copy {target} ({columns}) from stdin"
+            )
+            + (" (format binary, freeze)" if frozen else " (format binary)"),
+            target=target,
+        )
+        return out, into
 
     def _split(self, target: Target, where: str, params: dict[str, Any], cause: BaseException) -> int:
         """Copy the two halves of the rows by themselves, down to the single row that cannot be stored."""
@@ -528,11 +643,12 @@ class _TableSync:
         )
         return _State(*rows[0]) if rows else None
 
-    def _finish(self, method: Method) -> TableResult:
+    def _finish(self, method: Method, state: _State | None) -> TableResult:
         counts, layout = self.counts, self.layout
         self._close_quarantined(method)
         verified = layout.verifiable and (method == "resync" or self.options.full)
         source_hash = mirror_hash = None
+        live = counts.live_rows
         if verified and method in ("load", "resync"):
             source_hash = self._execute_text("select sum(_row_hash) from {mirror} where _deleted_at is null")[
                 0
@@ -541,12 +657,8 @@ class _TableSync:
             source_hash = self._execute_text("select sum(_row_hash) from mirror_keys")[0][0]
         if verified:
             live, mirror_hash = self._execute("raw/transforms/mirror_counts")[0]
-        else:
-            live = self._execute_text("select count(*) from {mirror} where _deleted_at is null")[0][0]
         stale = live - (counts.source_rows - len(counts.refused))
-        watermark: tuple[Any, Any] = (None, None)
-        if layout.mark is not None:
-            watermark = next(iter(self._execute("raw/transforms/highest_mark")), watermark)
+        watermark = self._highest_mark(method, state)
         result = TableResult(
             raw_table=self.spec.raw_name,
             method=method,
@@ -567,6 +679,16 @@ class _TableSync:
         )
         self._store(result, watermark)
         return result
+
+    def _highest_mark(self, method: Method, state: _State | None) -> tuple[Any, Any]:
+        """The position that the mirror has reached. Whatever is not below the last one has just been staged."""
+        if self.layout.mark is None:
+            return None, None
+        if method == "incremental" and state is not None:
+            staged = self._execute("raw/transforms/highest_staged_mark", {"watermark": state.watermark})
+            if staged:
+                return staged[0]
+        return next(iter(self._execute("raw/transforms/highest_mark")), (None, None))
 
     def _store(self, result: TableResult, watermark: tuple[Any, Any]) -> None:
         position = self.snapshot.position
@@ -594,12 +716,11 @@ class _TableSync:
         from psycopg2 import sql
 
         # A load has read everything; otherwise only what was staged has passed, and only what has no key is gone.
-        stored = "true"
-        if method in ("incremental", "compare"):
-            stored = (
-                "exists (select from mirror_stage s where s.id::text = q.source_id)"
-                " or not exists (select from mirror_keys k where k.id::text = q.source_id)"
-            )
+        stored: LiteralString = "true"
+        if method == "incremental" and self.spec.key_type in _NUMBERS:
+            stored = _PASSED_BY_BLOCK
+        elif method in ("incremental", "compare"):
+            stored = _PASSED_BY_KEY
         self._execute(
             "raw/transforms/close_quarantined",
             {"table_name": f"raw.{self.spec.raw_name}", "job_id": self.job_id},

@@ -1,8 +1,8 @@
--- Mark the live rows that are no longer at the source, and tell the readers in CORE.
+-- Mark the live rows that are no longer at the source, and tell the readers in CORE. Which ones is composed in.
 with gone as (
     update {mirror} m
     set _deleted_at = current_timestamp, _sync_batch_id = %(job_id)s::uuid
-    where m._deleted_at is null and not exists (select from mirror_keys k where k.id = m.id)
+    where m._deleted_at is null and {which}
     returning m.id::text as id
 ),
 noted as (
