@@ -1,12 +1,12 @@
 -- The bit maps of the source's keys against those of the live rows here; keys on one side only go to mirror_differences.
--- Result: rows of the source, live rows of the mirror, keys missing in the mirror, keys gone from the source.
+-- Materialized: the planner takes every key for a block of its own, and would join anew for each bit. Result: rows of the source, live rows of the mirror, keys missing in the mirror, keys gone from the source.
 with mirrored as materialized (
     select id::bigint >> 6 as block, bit_or(1::bigint << (id & 63)::integer) as keys, count(*) as key_rows
     from {mirror}
     where _deleted_at is null
     group by 1
 ),
-differing as (
+differing as materialized (
     select coalesce(s.block, m.block) as block, coalesce(s.keys, 0) as there, coalesce(m.keys, 0) as here
     from mirror_blocks s
     full join mirrored m on m.block = s.block
