@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from odoo_apn_assets.core import CORE_READERS, LEASE, Transformed, transform
 from odoo_apn_assets.mirror import SyncOptions
 from odoo_apn_assets.specs import TableSpec, spec_of, specs_of
 from odoo_apn_assets.sync import Notify, Source, SyncResult, sync
 from resources.database import connect
+from resources.leases import lease
 from resources.postgres import PostgresResource
 from resources.settings import DatabaseSettings
 
@@ -120,3 +123,55 @@ def cursor_of(database: DatabaseSettings) -> Iterator[Cursor]:
             yield cursor
     finally:
         connection.close()
+
+
+def whole_run(mirrors: Sequence[Mirror], **options: bool) -> dict[str, Transformed]:
+    """What a scheduled run does, without Dagster: both syncs, then every table of CORE under its lease."""
+    for mirror in mirrors:
+        mirror.sync(**options)
+    target, warehouse = mirrors[0].target, mirrors[0].warehouse
+    with (
+        lease(target, LEASE, None, holder="test", execution_id="test") as held,
+        warehouse.session("core") as session,
+    ):
+        return {table: transform(session, table, held) for table in CORE_READERS}
+
+
+_OF_THE_RUN = [
+    *(
+        "_raw_id",
+        "_ingested_at",
+        "_sync_batch_id",
+        "_deleted_at",
+        "job_id",
+        "quarantine_id",
+        "drift_id",
+        "log_id",
+    ),
+    *("opportunity_id", "target_record_id", "created_at", "updated_at", "synced_at", "transformed_at"),
+    *("first_seen_at", "last_seen_at", "closed_at", "source_xid"),
+]
+"""Columns whose values differ between two runs that did the same: keys given out and moments."""
+
+
+def everything(target: DatabaseSettings) -> dict[str, Counter[str]]:
+    """All rows of RAW and CORE, and of the tables of OPS that tell what is there: equal when two warehouses are."""
+    tables = query(
+        target,
+        "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where c.relkind = 'r' and (n.nspname in ('raw', 'core') or (n.nspname = 'ops' and c.relname in"
+        " ('mirror_state', 'core_state', 'quarantine', 'schema_drift', 'raw_changes', 'transformation_log')))",
+    )
+    found = {}
+    with cursor_of(target) as cursor:
+        for (table,) in tables:
+            # A column that one run added is no difference any more for the next: whether that is closed depends on when
+            # the run was killed.
+            cursor.execute(
+                "select (to_jsonb(t) - %s::text[])::text, to_jsonb(t) ->> 'kind' = 'column_added' or"
+                " coalesce(to_jsonb(t) ->> '_deleted_at', to_jsonb(t) ->> 'closed_at') is null"
+                f" from {table} t",
+                (_OF_THE_RUN,),
+            )
+            found[table] = Counter(f"{row} live: {live}" for row, live in cursor.fetchall())
+    return found
