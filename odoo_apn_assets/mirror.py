@@ -38,7 +38,7 @@ from odoo_apn_assets.drift import (
 from odoo_apn_assets.piping import SourceError, copy_across
 from odoo_apn_assets.source import Reader, Snapshot, live_columns
 from odoo_apn_assets.specs import TableSpec, quoted
-from resources.failures import permanent
+from resources.failures import PermanentError, permanent
 from resources.leases import Lease
 from resources.sql import Session, statement
 
@@ -81,6 +81,10 @@ _REASONS = {
     "22P02": "NOT_CONVERTIBLE",
     "22P03": "NOT_CONVERTIBLE",
 }
+
+
+class TableMissing(PermanentError):
+    """The source has no such table, or hides it."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +219,7 @@ class _TableSync:
         except Exception as error:
             raise SourceError(error) from error
         if not source:
-            raise permanent(
+            raise TableMissing(
                 f"mirroring {self.spec.system}.{self.spec.table}",
                 found="the source has no such table, or its login may not see it",
                 do_next="Grant select on it to the login of the source's URL; raw."

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
 from odoo_apn_assets.drift import Drift
-from odoo_apn_assets.mirror import SyncOptions, TableResult, store_drift, sync_table
+from odoo_apn_assets.mirror import SyncOptions, TableMissing, TableResult, store_drift, sync_table
 from odoo_apn_assets.piping import SourceError
 from odoo_apn_assets.source import Reader, Snapshot, source_snapshot
 from odoo_apn_assets.specs import TableSpec
@@ -145,7 +145,7 @@ def _attempts(
         settings = source.settings()
         with source_snapshot(settings, f"mirror {source.system}", retry=False) as snapshot:
             _sync_tables(
-                _missing_first(snapshot, [*left, *again]),
+                _largest_first(snapshot, [*left, *again]),
                 snapshot,
                 warehouse,
                 held,
@@ -157,7 +157,7 @@ def _attempts(
     retrying(attempt, doing=doing)
 
 
-def _missing_first(snapshot: Snapshot, specs: Iterable[TableSpec]) -> list[TableSpec]:
+def _largest_first(snapshot: Snapshot, specs: Iterable[TableSpec]) -> list[TableSpec]:
     """The largest table first: the shortest time in all when the tables are shared between connections."""
     sizes = snapshot.sizes()
     return sorted(specs, key=lambda spec: -sizes.get(spec.table, 0))
@@ -177,11 +177,13 @@ def _sync_tables(
     for spec in specs:
         waiting.put(spec)
     broken: list[BaseException] = []
+    sessions: list[Session] = []
 
     def work() -> None:
         try:
             reader = Reader(snapshot)
-            with warehouse.session(f"mirror {held.dataset}") as session:
+            with warehouse.session(held.dataset) as session:
+                sessions.append(session)
                 while not broken:
                     try:
                         spec = waiting.get_nowait()
@@ -196,8 +198,18 @@ def _sync_tables(
     ]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    except (
+        BaseException
+    ) as error:  # Ctrl-C, or Dagster ends the run: nothing may be written once the lease is given back
+        broken.append(error)
+        for session in sessions:
+            session.connection.cancel()
+        for thread in threads:
+            thread.join()
+        raise
     if broken:
         raise broken[0]
 
@@ -247,7 +259,7 @@ def _sync_one(
         return
     logger.warning("%s", failure)
     result.failures[spec.raw_name] = failure
-    if "no such table" in failure.found:
+    if isinstance(failure, TableMissing):
         drift = Drift("table_missing", "", spec.table, None, "the mirror stays as it is")
         session.transaction(
             lambda: store_drift(session, spec.raw_name, [drift], result.job_id),

@@ -53,7 +53,7 @@ class SyncConfig(dg.Config):
 
 
 def asset_key(raw_name: str) -> dg.AssetKey:
-    """raw/<table>, or lookup/<table> for the two outside the 23."""
+    """The key of the asset of a mirror."""
     return dg.AssetKey(["raw", raw_name])
 
 

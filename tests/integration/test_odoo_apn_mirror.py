@@ -583,3 +583,35 @@ def test_the_state_says_how_far_the_mirror_has_read(odoo: Mirror) -> None:
     assert watermark == expected
     assert odoo.at_source("select count(*) from crm_lead") == [(live,)]
     assert watermark <= datetime.now(UTC).replace(tzinfo=None)
+
+
+def test_an_interrupted_sync_writes_nothing_after_it_gave_its_lease_back(
+    odoo: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C reaches the main thread only; the threads that copy must have ended before the lease is free."""
+    odoo.at_source(
+        "create function slow(integer) returns integer language sql as 'select 1 from pg_sleep(0.2)'"
+    )
+    odoo.at_source(
+        "alter table crm_lead rename to leads; create view crm_lead as select * from leads where slow(id) = 1"
+    )
+    odoo.at_source("grant select on crm_lead to odoo_reader; grant select on leads to odoo_reader")
+    joined: list[float | None] = []
+    join = threading.Thread.join
+
+    def interrupted(self: threading.Thread, timeout: float | None = None) -> None:
+        if self.name.startswith("mirror") and not joined:
+            joined.append(timeout)
+            time.sleep(1)
+            raise KeyboardInterrupt
+        join(self, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        odoo.sync("odoo_crm_lead")
+    assert time.monotonic() - began < 10
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("mirror")]
+    assert odoo.in_warehouse("select count(*) from raw.odoo_crm_lead") == [(0,)]
+    assert odoo.in_warehouse("select count(*) from ops.write_leases") == [(0,)]
+    assert [status for status, _ in statuses(odoo)] == ["failed"]
