@@ -380,6 +380,19 @@ def test_a_narrower_type_is_taken_as_it_is(odoo: Mirror) -> None:
     assert odoo.sync("lookup_res_country").tables["lookup_res_country"].drifts == ()
 
 
+def test_several_retyped_columns_are_each_converted_by_their_own_type(odoo: Mirror) -> None:
+    """Cost: every street of a table was refused as "no integer", because a column before it had been one."""
+    odoo.sync("odoo_crm_lead")
+    odoo.at_source(
+        "alter table crm_lead alter column color type text, alter column street type text,"
+        " alter column expected_revenue type text, alter column date_deadline type text"
+    )
+    odoo.at_source("update crm_lead set date_deadline = 'soon', color = '4' where id = 5")
+    assert odoo.sync("odoo_crm_lead").tables["odoo_crm_lead"].refused_values == 1
+    assert odoo.in_warehouse("select source_id, column_name from ops.quarantine") == [("5", "date_deadline")]
+    assert odoo.in_warehouse("select color, date_deadline from raw.odoo_crm_lead where id = 5") == [(4, None)]
+
+
 def test_a_missing_table_leaves_the_others_alone(odoo: Mirror) -> None:
     odoo.sync("odoo_crm_team", "odoo_crm_stage")
     odoo.at_source("alter table crm_team rename to crm_team_old")

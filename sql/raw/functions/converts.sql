@@ -11,7 +11,9 @@ begin
     if p_value is null then
         return true;
     end if;
-    if not pg_input_is_valid(p_value, p_type) then
+    -- The name is an expression on purpose: a bare parameter is taken for a constant, and the type of the first call would
+    -- stand for every later one of the transaction.
+    if not pg_input_is_valid(p_value, p_type || '') then
         return false;
     end if;
     if p_type = 'date' then
