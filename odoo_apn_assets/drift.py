@@ -6,6 +6,7 @@ here: reading columns from a server (`odoo_apn_assets.source`), storing a drift.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -85,6 +86,8 @@ class Layout:
     drifts: tuple[Drift, ...]
     mark: str | None
     hash_method: HashMethod
+    widened_key: str | None = None
+    """The type that the mirror's key must get first: the source's ids may be larger than it can hold."""
 
     @property
     def hashed_columns(self) -> list[str]:
@@ -98,7 +101,7 @@ class Layout:
 
 
 class KeyChanged(Exception):
-    """The column `id` is gone or has another type: rows cannot be told apart any more."""
+    """The column `id` is gone or of another kind: rows cannot be told apart any more."""
 
 
 def compare(
@@ -115,9 +118,14 @@ def compare(
     """
     there = {column.name: column.type for column in source}
     here = {column.name: column.type for column in mirror if column.name not in METADATA_NAMES}
-    if there.get("id") != here["id"]:
-        raise KeyChanged(f"the key id is {there.get('id', 'gone')}, the mirror's is {here['id']}")
     drifts: list[Drift] = []
+    key = _key_type(there.get("id"), here["id"])
+    widened_key = key if key != here["id"] else None
+    if widened_key is not None:
+        drifts.append(
+            Drift("column_retyped", "id", here["id"], key, f"the mirror's key is {key} from now on")
+        )
+    there["id"] = here["id"] = key
     copied = [CopiedColumn(name, kind, there[name]) for name, kind in here.items() if name in there]
     for column in copied:
         if column.retyped and (column.as_text or spec.contract != "fixed"):
@@ -155,7 +163,25 @@ def compare(
     method: HashMethod = "record" if server_version >= OLDEST_RECORD_HASH else "text"
     if not hashed and mark is not None:
         method = "none"
-    return Layout(spec, tuple(copied), tuple(added), tuple(drifts), mark, method)
+    return Layout(spec, tuple(copied), tuple(added), tuple(drifts), mark, method, widened_key)
+
+
+def _key_type(source: str | None, mirror: str) -> str:
+    """The type of the mirror's key from now on: one that holds all ids of the source, each as itself.
+
+    Raises `KeyChanged` when there is none.
+    """
+    if source == mirror or (source, mirror) == ("bigint", "integer"):
+        return source
+    if source is not None and base_type(source) == base_type(mirror) == "character varying":
+        longest = float("inf")
+        return source if _limit(source, longest) > _limit(mirror, longest) else mirror
+    raise KeyChanged(f"the key id is {source or 'gone'}, the mirror's is {mirror}")
+
+
+def _limit(kind: str, otherwise: float) -> float:
+    found = re.search(r"\((\d+)\)", kind)
+    return int(found[1]) if found else otherwise
 
 
 def base_type(kind: str) -> str:

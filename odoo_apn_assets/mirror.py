@@ -737,11 +737,19 @@ class _TableSync:
     def _add_columns(self, layout: Layout) -> None:
         from psycopg2 import sql
 
+        mirror = sql.Identifier("raw", self.spec.raw_name)
+        if layout.widened_key is not None:
+            with self.session.connection.cursor() as cursor:
+                cursor.execute(
+                    sql.SQL("alter table {} alter column id type {}").format(
+                        mirror, sql.SQL(layout.widened_key)
+                    )
+                )
         for column in layout.added:
             with self.session.connection.cursor() as cursor:
                 cursor.execute(
                     sql.SQL("alter table {} add column {} {}").format(
-                        sql.Identifier("raw", self.spec.raw_name),
+                        mirror,
                         sql.Identifier(column.name),
                         sql.SQL(column.type),
                     )
