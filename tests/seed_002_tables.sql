@@ -232,3 +232,37 @@ CREATE TABLE ops.transformation_log (
 
 CREATE INDEX idx_transform_source ON ops.transformation_log(source_table, source_record_id);
 CREATE INDEX idx_transform_target ON ops.transformation_log(target_table, target_record_id);
+
+-- Vector embeddings for semantic search
+CREATE TABLE search.embeddings (
+    embedding_id UUID PRIMARY KEY DEFAULT gen_random_uuid(),
+    source_table VARCHAR(100) NOT NULL,
+    source_id VARCHAR(500) NOT NULL,
+    embedding_type VARCHAR(50) NOT NULL, -- 'identity' or 'context'
+    -- BGE-M3 embeddings
+    embed_vector vector(1024),           -- Dense embeddings
+    -- Metadata
+    text_content TEXT,                   -- Original text that was embedded
+    metadata JSONB,
+    created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+    updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+    UNIQUE(source_table, source_id, embedding_type)
+);
+
+-- HNSW index for fast similarity search
+CREATE INDEX idx_embed_vector_cosine ON search.embeddings 
+USING hnsw (embed_vector vector_cosine_ops)
+WITH (m = 16, ef_construction = 64);
+
+-- Similarity cache for performance
+CREATE TABLE search.similarity_cache (
+    cache_id UUID PRIMARY KEY DEFAULT gen_random_uuid(),
+    source_embedding_id UUID REFERENCES search.embeddings(embedding_id),
+    target_embedding_id UUID REFERENCES search.embeddings(embedding_id),
+    similarity_score DECIMAL(5,4),
+    calculated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+    UNIQUE(source_embedding_id, target_embedding_id)
+);
+
+CREATE INDEX idx_similarity_source ON search.similarity_cache(source_embedding_id);
+CREATE INDEX idx_similarity_score ON search.similarity_cache(similarity_score DESC);

@@ -733,14 +733,33 @@ def test_sql_and_python_read_the_same_host(raw: Raw, text: str) -> None:
     assert (website, email) == (domains.host_of_website(text), domains.host_of_email(text))
 
 
-def test_what_the_seed_prints_runs_as_printed(postgres: Any) -> None:
-    """The tables that the seed prints, in a database that has nothing of ours."""
+def test_what_the_seed_prints_runs_as_printed_and_is_what_there_is(
+    postgres: Any, warehouse: DatabaseSettings
+) -> None:
+    """In a database that has nothing of ours; what it makes there is here too, with the same names and types."""
+    columns = """
+        select table_schema || '.' || table_name || '.' || column_name, data_type, character_maximum_length,
+            numeric_precision, numeric_scale
+        from information_schema.columns where table_schema in ('core', 'ops')"""
+    indexes = """
+        select schemaname || '.' || indexname from pg_indexes
+        where schemaname in ('core', 'ops') and indexname like 'idx%'"""
     postgres.create_database("as_printed")
     try:
         with postgres.session("as_printed") as connection, connection.cursor() as cursor:
-            cursor.execute("create schema core; create schema ops")
+            cursor.execute(
+                "create extension vector; create schema core; create schema ops; create schema search"
+            )
             cursor.execute(SEED.read_text())
-            cursor.execute("select count(*) from pg_indexes where schemaname = 'core'")
-            assert cursor.fetchall()[0][0] == 14
+            cursor.execute(columns)
+            printed_columns = set(cursor.fetchall())
+            cursor.execute(indexes)
+            printed_indexes = set(cursor.fetchall())
     finally:
         postgres.drop_database("as_printed")
+    with postgres.session(warehouse.name) as connection, connection.cursor() as cursor:
+        cursor.execute(columns)
+        assert printed_columns <= set(cursor.fetchall())
+        cursor.execute(indexes)
+        assert printed_indexes <= set(cursor.fetchall())
+    assert (len(printed_columns), len(printed_indexes)) > (100, 10)
