@@ -14,6 +14,9 @@ from sandbox.processes import LOCALHOST, HttpService, SandboxError
 
 DEFAULT_PORT = 15000
 REGION = "us-east-1"
+_VERSIONING = (
+    '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>'
+)
 
 
 def aws_server(folder: Path) -> HttpService:
@@ -29,15 +32,16 @@ def aws_server(folder: Path) -> HttpService:
 
 
 def ensure_bucket(port: int, bucket: str) -> None:
-    """Have this S3 bucket. A plain PUT: importing boto3 would cost more than a second of every start."""
+    """Have this S3 bucket, with versions. Plain PUTs: importing boto3 would cost more than a second of every start."""
     connection = http.client.HTTPConnection(LOCALHOST, port, timeout=10)
     try:
-        connection.request("PUT", f"/{bucket}", headers={"Host": f"{LOCALHOST}:{port}"})
-        response = connection.getresponse()
-        body = response.read(500).decode(errors="replace")
+        for path, content in ((f"/{bucket}", ""), (f"/{bucket}?versioning", _VERSIONING)):
+            connection.request("PUT", path, content, headers={"Host": f"{LOCALHOST}:{port}"})
+            response = connection.getresponse()
+            body = response.read(500).decode(errors="replace")
+            if response.status != http.client.OK and "BucketAlreadyOwnedByYou" not in body:
+                raise SandboxError(
+                    f"The AWS stand-in refused to make the bucket {bucket!r}: {response.status} {body}"
+                )
     finally:
         connection.close()
-    if response.status != http.client.OK and "BucketAlreadyOwnedByYou" not in body:
-        raise SandboxError(
-            f"The AWS stand-in refused to make the bucket {bucket!r}: {response.status} {body}"
-        )
