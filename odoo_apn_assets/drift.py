@@ -171,7 +171,7 @@ def _key_type(source: str | None, mirror: str) -> str:
 
     Raises `KeyChanged` when there is none.
     """
-    if source == mirror or (source, mirror) == ("bigint", "integer"):
+    if source is not None and (source == mirror or (source, mirror) == ("bigint", "integer")):
         return source
     if source is not None and base_type(source) == base_type(mirror) == "character varying":
         longest = float("inf")
