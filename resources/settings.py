@@ -153,7 +153,8 @@ def source_database(name: str, env: Mapping[str, str] | None = None) -> Database
     source = _Source(env, f"reading {name}")
     url = source.required(name, None, secret=True)
     source.complain()
-    do_next = f"Set {name} to postgresql://user:password@host:port/database, special characters as %XX."
+    # Not written as a URL: its password would be masked, and the remedy could not be read.
+    do_next = f"Set {name} to postgresql:// and then user:password, @, host:port/database; special characters as %XX."
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or 5432

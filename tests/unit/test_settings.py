@@ -6,9 +6,11 @@ import json
 import os
 import re
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import boto3  # type: ignore[import-untyped]
 import pytest
@@ -19,6 +21,7 @@ from resources.failures import PermanentError, TransientError
 from resources.redaction import redact
 from resources.settings import (
     DAGSTER_SETTINGS,
+    DatabaseSettings,
     MissingSettings,
     check_dagster_settings,
     check_url,
@@ -26,6 +29,7 @@ from resources.settings import (
     forget_secrets,
     fullbay_settings,
     read_env_file,
+    source_database,
 )
 
 DATABASE = {"DB_HOST": "db", "DB_USER": "etl", "DB_PASSWORD": "canary-db-password"}
@@ -276,3 +280,73 @@ def test_what_dagster_needs_is_named_all_at_once() -> None:
 def test_the_settings_of_dagster_are_those_of_its_file() -> None:
     text = (Path(__file__).parent.parent.parent / "dagster.yaml").read_text()
     assert {*re.findall(r"env: (\w+)", text), "DAGSTER_HOME"} == set(DAGSTER_SETTINGS)
+
+
+# -- the URL of a source database
+
+
+def source_of(url: str) -> DatabaseSettings:
+    return source_database("ODOO_DATABASE_URL", {"ODOO_DATABASE_URL": url})
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg2", "postgres"])
+def test_a_source_url_is_taken_apart(scheme: str) -> None:
+    found = source_of(f"{scheme}://reader:secret@odoo.example.com:5433/odoo?sslmode=verify-full")
+    assert (found.host, found.port, found.name, found.user) == ("odoo.example.com", 5433, "odoo", "reader")
+    assert (found.password, found.sslmode) == ("secret", "verify-full")
+
+
+def test_a_source_url_has_the_usual_port_and_tls_where_there_is_any() -> None:
+    found = source_of("postgresql://reader:secret@odoo.example.com/odoo")
+    assert (found.port, found.sslmode) == (5432, "prefer")
+
+
+@pytest.mark.parametrize("password", ["p@ss/w?rd#1:%+ ", "ünïcode", "a+b", "%41", "'; drop", "\\"])
+def test_special_characters_of_a_source_url_stand_as_percent_signs(password: str) -> None:
+    quoted = quote(password, safe="")
+    found = source_of(f"postgresql://{quote('re@der', safe='')}:{quoted}@h/{quote('my db', safe='')}")
+    assert (found.user, found.password, found.name) == ("re@der", password, "my db")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://reader:hidden-pass@:5432/odoo",
+        "postgresql://:hidden-pass@host/odoo",
+        "postgresql://reader:hidden-pass@host",
+        "postgresql://reader:hidden-pass@host/",
+        "postgresql://reader:hidden-pass@host:port/odoo",
+        "postgresql://reader:hidden-pass@host:99999/odoo",
+        "postgresql://reader:hidden-pass/with-slash@host/odoo",
+        "postgresql://reader:hidden-pass#hash@host/odoo",
+        "postgresql://reader:hidden-pass?mark@host/odoo",
+        "postgresql://reader:hidden-pass@[::1/odoo",
+        "postgresql://reader:hidden-pass@host/odoo?sslmode=sometimes",
+        "postgresql://reader:hidden-pass@host/odoo?sslmode",
+        "postgresql://reader:hidden-pass@host/odoo?password=hidden-pass",
+        "mysql://reader:hidden-pass@host/odoo",
+        "host=host user=reader password=hidden-pass dbname=odoo",
+        "hidden-pass",
+    ],
+)
+def test_a_source_url_that_is_none_is_refused_and_not_shown(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(PermanentError) as refused:
+        source_of(url)
+    shown = "".join(traceback.format_exception(refused.value)) + repr(refused.value.args) + caplog.text
+    assert "hidden-pass" not in shown
+    assert "reading ODOO_DATABASE_URL" in str(refused.value)
+    assert "user:password, @, host:port/database" in str(refused.value)
+
+
+def test_a_source_url_that_is_not_set_is_a_missing_setting() -> None:
+    with pytest.raises(MissingSettings, match="APN_DATABASE_URL"):
+        source_database("APN_DATABASE_URL", {"APN_DATABASE_URL": " "})
+
+
+def test_url_and_password_of_a_source_are_masked_from_then_on() -> None:
+    url = "postgresql://reader:p%40ss-hidden@host/odoo"
+    source_of(url)
+    assert redact(f"{url} p@ss-hidden p%40ss-hidden") == "*** *** ***"
+    assert "hidden" not in repr(source_of(url))
