@@ -10,9 +10,9 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
-from resources.failures import PermanentError
-from resources.redaction import redact
+from resources.redaction import redact, register_secret
 from resources.settings import check_url
 
 logger = logging.getLogger(__name__)
@@ -42,9 +42,11 @@ def notify(subject: str, text: str, env: Mapping[str, str] | None = None) -> lis
 
 def _publish(topic: str, subject: str, text: str, settings: Mapping[str, str]) -> bool:
     import boto3  # type: ignore[import-untyped]
-    import botocore.exceptions  # type: ignore[import-untyped]
     from botocore.config import Config  # type: ignore[import-untyped]
 
+    # The library logs the headers that it signs, at DEBUG.
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        register_secret(settings.get(name, ""))
     try:
         client = boto3.client(
             "sns",
@@ -55,7 +57,9 @@ def _publish(topic: str, subject: str, text: str, settings: Mapping[str, str]) -
             ),
         )
         client.publish(TopicArn=topic, Subject=subject, Message=text)
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+    except (
+        Exception
+    ) as error:  # botocore's parsers and settings raise errors that are none of its own classes
         logger.warning("the SNS topic did not take the message %r: %s", subject, type(error).__name__)
         return False
     return True
@@ -65,7 +69,11 @@ def _post(webhook: str, subject: str, text: str) -> bool:
     import requests
 
     try:
-        # The path of a webhook is its password: only scheme and host are looked at, and no error shows the rest.
+        # The path of a webhook is its password: other libraries log it, and no error of ours shows it.
+        parts = urlsplit(webhook)
+        register_secret(webhook)
+        register_secret(parts.path + (f"?{parts.query}" if parts.query else ""))
+        register_secret(parts.path)
         check_url(webhook.partition("?")[0], doing="reading ALERT_WEBHOOK_URL")
         answer = requests.post(
             webhook,
@@ -74,7 +82,7 @@ def _post(webhook: str, subject: str, text: str) -> bool:
             timeout=_TIMEOUT_SECONDS,
             allow_redirects=False,
         )
-    except (requests.RequestException, PermanentError) as error:
+    except Exception as error:  # so does urllib3 for addresses that requests lets pass
         logger.warning("the webhook did not take the message %r: %s", subject, type(error).__name__)
         return False
     if answer.status_code >= 300:

@@ -23,19 +23,21 @@ class Webhook:
     """A server that keeps what it is sent and answers with `status`."""
 
     def __init__(self) -> None:
-        self.status = 200
+        self.status, self.answer = 200, b""
         self.received: list[tuple[str, str, Any]] = []
         webhook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                webhook.received.append((self.path, self.headers["Content-Type"], json.loads(body)))
+                kind = self.headers["Content-Type"]
+                webhook.received.append((self.path, kind, json.loads(body) if "json" in kind else body))
                 self.send_response(webhook.status)
                 if webhook.status == 302:
                     self.send_header("Location", f"http://127.0.0.1:{webhook.port}/elsewhere")
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(webhook.answer)))
                 self.end_headers()
+                self.wfile.write(webhook.answer)
 
             def log_message(self, format: str, *arguments: object) -> None:
                 """Nothing."""
@@ -98,6 +100,22 @@ def test_both_are_told_and_one_that_fails_does_not_keep_the_other_from_it(
         assert notify("Away", "Text", env) == ["webhook"]
     assert "the SNS topic did not take the message 'Away'" in caplog.text
     assert len(webhook.received) == 1
+
+
+@pytest.mark.parametrize("endpoint", ["{webhook}", "no address at all", "http://127.0.0.1:1"])
+def test_what_answers_for_sns_and_is_not_is_logged(
+    webhook: Webhook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, endpoint: str
+) -> None:
+    """Cost: a proxy's page in the place of XML raised an error of a parser, and the waiting job stayed "running"."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    webhook.status, webhook.answer = 404, b"no such page"
+    env = {
+        "ALERT_SNS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:none",
+        "AWS_ENDPOINT_URL": endpoint.format(webhook=webhook.url),
+    }
+    assert notify("Away", "Text", env) == []
+    assert "the SNS topic did not take the message 'Away'" in caplog.text
 
 
 def test_without_an_address_the_message_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
