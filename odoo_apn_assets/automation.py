@@ -1,11 +1,15 @@
 """Jobs, schedules and the sensor of the Odoo and APN location."""
 
 from collections.abc import Iterator
+from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field
 
+from odoo_apn_assets.assets.raw import SyncConfig, asset_key
+from odoo_apn_assets.core import CORE_READERS
 from odoo_apn_assets.maintenance import purge_checks, vacuum
+from odoo_apn_assets.specs import specs_of
 from resources.postgres import PostgresResource
 from resources.sql import statement
 
@@ -103,5 +107,21 @@ def pending_syncs(warehouse: PostgresResource) -> Iterator[dg.RunRequest | dg.Sk
         due = cursor.fetchall()
     if not due:
         yield dg.SkipReason("No sync waits for its source, or none is due yet.")
-    for job_id, system, attempts in due:
-        yield dg.RunRequest(run_key=f"{job_id}:{attempts}", job_name=by_system[system].name)
+    for job_id, system, attempts, asked_for in due:
+        yield _again(f"{job_id}:{attempts}", system, asked_for)
+
+
+def _again(run_key: str, system: Literal["odoo", "apn"], asked_for: dict[str, Any]) -> dg.RunRequest:
+    """A run with the options and tables of the job that waits: it goes on with no other."""
+    options = {name: value for name, value in asked_for.items() if name in SyncConfig.model_fields}
+    tables = asked_for.get("tables", [])
+    selection = None
+    if tables and len(tables) < len(specs_of(system)):
+        readers = [target for target, mirrors in CORE_READERS.items() if {*mirrors} & {*tables}]
+        selection = [*map(asset_key, tables), *(dg.AssetKey(["core", target]) for target in readers)]
+    return dg.RunRequest(
+        run_key=run_key,
+        job_name=by_system[system].name,
+        run_config={"ops": {f"{system}_mirror": {"config": options}}} if options else {},
+        asset_selection=selection,
+    )

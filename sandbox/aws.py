@@ -14,9 +14,7 @@ from sandbox.processes import LOCALHOST, HttpService, SandboxError
 
 DEFAULT_PORT = 15000
 REGION = "us-east-1"
-_VERSIONING = (
-    '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>'
-)
+_VERSIONING = '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>'
 
 
 def aws_server(folder: Path) -> HttpService:

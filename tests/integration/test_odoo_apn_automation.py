@@ -150,6 +150,60 @@ def test_a_run_of_the_sensor_continues_the_job_that_waits(
     assert place.differences() == {}
 
 
+@pytest.mark.usefixtures("no_waiting")
+def test_what_an_operator_asked_for_is_what_is_tried_again(
+    place: Mirror,
+    odoo_source: DatabaseSettings,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A weekly full sync whose source was away became an incremental one, and a sync of one table ended it for all."""
+    place.sync()
+    monkeypatch.setenv("ODOO_DATABASE_URL", url_of(odoo_source, port=1))
+    full = {"ops": {"odoo_mirror": {"config": {"full": True}}}}
+    assert not run("odoo_incremental", instance, run_config=full).success
+    one_table = {"ops": {"odoo_mirror": {"config": {"resync": True}}}}
+    assert not run(
+        "odoo_incremental",
+        instance,
+        run_config=one_table,
+        asset_selection=[dg.AssetKey(["raw", "odoo_crm_team"])],
+    ).success
+    assert [one[1:] for one in jobs(place)[1:]] == [("full_sync", "pending_retry", 1)] * 2
+    monkeypatch.setenv("ODOO_DATABASE_URL", url_of(odoo_source))
+    assert run("odoo_incremental", instance).success
+    assert [one[1:] for one in jobs(place)[1:]] == [
+        *[("full_sync", "pending_retry", 1)] * 2,
+        ("incremental", "success", 1),
+    ]
+    place.in_warehouse(
+        "update ops.sync_jobs set next_attempt_at = current_timestamp where status = 'pending_retry'"
+    )
+    requests = [one for one in asked_for() if isinstance(one, dg.RunRequest)]
+    assert len(requests) == 2
+    for one in reversed(requests):
+        assert one.job_name is not None
+        assert run(
+            one.job_name,
+            instance,
+            tags=one.tags,
+            run_config=one.run_config,
+            asset_selection=one.asset_selection,
+        ).success
+    assert [one[1:] for one in jobs(place)[1:]] == [
+        *[("full_sync", "success", 2)] * 2,
+        ("incremental", "success", 1),
+    ]
+    methods = place.in_warehouse(
+        "select raw_table, string_agg(method, ' ' order by table_sync_id) from ops.table_syncs"
+        " where raw_table in ('odoo_crm_lead', 'odoo_crm_team') group by 1 order by 1"
+    )
+    assert methods == [
+        ("odoo_crm_lead", "load incremental compare"),
+        ("odoo_crm_team", "load incremental resync compare"),
+    ]
+
+
 # -- jobs and schedules --------------------------------------------------------------------------------------------
 
 
@@ -225,7 +279,7 @@ def test_one_table_can_be_resynced_from_the_command_line(place: Mirror, tmp_path
     done = subprocess.run(
         [
             *(sys.executable, "-m", "dagster", "asset", "materialize", "-m", "odoo_apn_assets.definitions"),
-            *("--select", 'key:"raw/odoo_crm_lead"'),
+            *("--select", "raw/odoo_crm_lead"),
             *("--config-json", '{"ops": {"odoo_mirror": {"config": {"resync": true}}}}'),
         ],
         cwd=ROOT, env={**os.environ, "DAGSTER_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=120,

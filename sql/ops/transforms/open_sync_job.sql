@@ -1,4 +1,4 @@
--- The job of a sync that begins: the one that waits for its source, or a new one. Called under the source's lease, so a job that
+-- The job of a sync that begins: one that waits for its source and asks for nothing that this sync does not do, or a new one. Called under the source's lease, so a job that
 -- still says "running" belongs to a process that is gone.
 with interrupted as (
     update ops.sync_jobs
@@ -10,6 +10,9 @@ waiting as (
     select job_id
     from ops.sync_jobs
     where source_system = %(source_system)s and status = 'pending_retry'
+      and coalesce((config -> 'tables') <@ (%(config)s::jsonb -> 'tables'), true)
+      and (config ->> 'full' is distinct from 'true' or %(config)s::jsonb ->> 'full' = 'true')
+      and (config ->> 'resync' is distinct from 'true' or %(config)s::jsonb ->> 'resync' = 'true')
     order by created_at
     limit 1
 ),
