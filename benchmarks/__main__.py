@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from benchmarks import core, invoices, run30, summaries, unchanged
+from benchmarks import core, invoices, mirror, run30, summaries, unchanged
 from benchmarks.bench import Bench, Outcome
 from benchmarks.report import table
 from benchmarks.server import bench_server
@@ -26,6 +26,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Outcome]]] = {
     "summaries": summaries.run,
     "run30": run30.run,
     "core": core.run,
+    "mirror": mirror.run,
 }
 
 
@@ -34,26 +35,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; all without")
     parser.add_argument("--repetitions", type=int, default=3, help="of everything (default 3)")
+    parser.add_argument("--scale", type=float, default=1, help="of the mirrored tables (default 1)")
     chosen = parser.parse_args(arguments)
     names = tuple(dict.fromkeys(chosen.names)) or tuple(BENCHMARKS)
     if unknown := [name for name in names if name not in BENCHMARKS]:
         parser.error(f"no benchmark is called {', '.join(unknown)}: there are {', '.join(BENCHMARKS)}")
     if chosen.repetitions < 1:
         parser.error("at least one repetition is needed")
+    if not 0.01 <= chosen.scale <= 10:
+        parser.error("the scale is between 0.01 and 10")
     # Ended politely is interrupted: the server goes, and nothing is left in temporary folders.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return _measure(names, chosen.repetitions)
+        return _measure(names, chosen.repetitions, chosen.scale)
     except KeyboardInterrupt:
         print("Interrupted; the benchmarks' server is stopped and its data deleted.", file=sys.stderr)
         return 130
 
 
-def _measure(names: tuple[str, ...], repetitions: int) -> int:
+def _measure(names: tuple[str, ...], repetitions: int, scale: float) -> int:
     began, outcome, failures = time.monotonic(), Outcome(), []
     load = os.getloadavg()[0]
     with bench_server() as server:
-        bench = Bench(server, names, repetitions)
+        bench = Bench(server, names, repetitions, scale)
         for name in names:
             bench.say(f"{name}:")
             try:

@@ -36,6 +36,8 @@ class Bench:
     server: BenchServer
     chosen: tuple[str, ...]
     repetitions: int
+    scale: float = 1
+    """Of the tables that are mirrored: a tenth is enough to see whether everything runs."""
     kept: dict[str, Any] = field(default_factory=dict)
     """What one benchmark measured and another one reads too."""
 
@@ -51,18 +53,16 @@ class Bench:
     def worker(
         self,
         function: str,
-        database: str,
+        database: str | None,
         *,
         environment: Mapping[str, str] | None = None,
         **arguments: Any,
     ) -> Any:
-        """Run a function in a process of its own, with a database as the Fullbay location's warehouse."""
-        return run_worker(
-            function,
-            {**arguments, "server_pid": self.server.pid},
-            folder=self.server.folder,
-            environment={**self.server.environment(database), **(environment or {})},
-        )
+        """Run a function in a process of its own, with a database as the Fullbay location's warehouse, or with none."""
+        if database is not None:
+            environment = {**self.server.environment(database), **(environment or {})}
+            arguments = {**arguments, "server_pid": self.server.pid}
+        return run_worker(function, arguments, folder=self.server.folder, environment=environment)
 
     def load(self, documents: Documents, database: str, *, reread: bool = False) -> dict[str, Any]:
         """`loading.load` of the documents into a database, its readings as `Reading`s by step."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -65,10 +65,11 @@ class Series(msgspec.Struct, frozen=True):
 
 
 class Meter:
-    """Measures work of this process tree against one Postgres server."""
+    """Measures work of this process tree against one Postgres server, or several whose CPU time is summed."""
 
-    def __init__(self, server_pid: int) -> None:
-        self._client, self._server = psutil.Process(), psutil.Process(server_pid)
+    def __init__(self, *server_pids: int) -> None:
+        self._client = psutil.Process()
+        self._servers = [psutil.Process(pid) for pid in server_pids]
 
     def run(self, work: Callable[[], T]) -> tuple[Reading, T]:
         """Do the work; what it took, and its result.
@@ -83,16 +84,17 @@ class Meter:
         return Reading(seconds, client_after - client, server_after - server), result
 
     def _both(self) -> tuple[float, float]:
-        return tree_cpu(self._client, without=self._server.pid), tree_cpu(self._server)
+        servers = {server.pid for server in self._servers}
+        return tree_cpu(self._client, without=servers), sum(map(tree_cpu, self._servers))
 
 
-def tree_cpu(root: psutil.Process, without: int | None = None) -> float:
+def tree_cpu(root: psutil.Process, without: Collection[int] = ()) -> float:
     """CPU seconds of a process and everything below it, also of children that have ended and were reaped.
 
-    `without` leaves one child and what is below it out: whoever started the server is its parent.
+    `without` leaves children and what is below them out: whoever started a server is its parent.
     """
     total = 0.0
-    below = [process for process in root.children() if process.pid != without]
+    below = [process for process in root.children() if process.pid not in without]
     for child in list(below):
         with suppress(psutil.Error):
             below += child.children(recursive=True)

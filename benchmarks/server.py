@@ -1,7 +1,7 @@
 """The Postgres server of one benchmark run: its own, durable, set up like production, gone at the end.
 
-Databases are clones of one migrated template. The measured work logs in as `fullbay_etl`, with no more rights than in
-production.
+Databases are clones of one migrated template. The measured work logs in as `fullbay_etl` or `odoo_apn_etl`, with no
+more rights than in production.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from sandbox.postgres import PostgresServer
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-OWNER, WRITER, GROUP = "warehouse_owner", "fullbay_etl", "fullbay_writer"
+OWNER, WRITER, ODOO_APN_WRITER = "warehouse_owner", "fullbay_etl", "odoo_apn_etl"
+GROUPS = {WRITER: "fullbay_writer", ODOO_APN_WRITER: "odoo_apn_writer"}
 TEMPLATE = "warehouse_template"
 SETTINGS = {
     "fsync": "on",
@@ -42,22 +43,22 @@ class BenchServer:
 
     def __init__(self, postgres: PostgresServer, folder: Path) -> None:
         self._postgres, self.folder = postgres, folder
-        self._passwords = {name: secrets.token_urlsafe(24) for name in (OWNER, WRITER)}
+        self._passwords = {name: secrets.token_urlsafe(24) for name in (OWNER, *GROUPS)}
         self._numbers = itertools.count(1)
 
     def prepare(self) -> None:
-        """Start, and make logins and template."""
+        """Make logins and template."""
         from resources.migrations import migrate
 
-        self._postgres.start()
         self._postgres.ensure_login(OWNER, self._passwords[OWNER], create_role=True)
         self._postgres.create_database(TEMPLATE, owner=OWNER)
         with self._postgres.session(TEMPLATE) as connection, connection.cursor() as cursor:
             cursor.execute("create extension if not exists vector")
         migrate(self.settings(TEMPLATE, OWNER))
-        self._postgres.ensure_login(WRITER, self._passwords[WRITER])
-        with self._postgres.session() as connection, connection.cursor() as cursor:
-            cursor.execute(f"grant {GROUP} to {WRITER}")
+        for login, group in GROUPS.items():
+            self._postgres.ensure_login(login, self._passwords[login])
+            with self._postgres.session() as connection, connection.cursor() as cursor:
+                cursor.execute(f"grant {group} to {login}")
 
     @property
     def pid(self) -> int:
@@ -117,12 +118,23 @@ class BenchServer:
 
 @contextmanager
 def bench_server() -> Iterator[BenchServer]:
-    """A server in a temporary folder, deleted with its data at the end of the block, and also when we are killed.
+    """The server in a temporary folder, deleted with its data at the end of the block."""
+    folder = Path(tempfile.mkdtemp(prefix="benchmarks-"))
+    try:
+        with guarded_server(folder / "postgres", 25500) as postgres:
+            server = BenchServer(postgres, folder)
+            server.prepare()
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def guarded_server(state: Path, port: int) -> Iterator[PostgresServer]:
+    """A running server, deleted with its data at the end of the block, and also when we are killed.
 
     That is the work of a guard process, which outlives us and our Ctrl-C.
     """
-    folder = Path(tempfile.mkdtemp(prefix="benchmarks-"))
-    state = folder / "postgres"
     guard = subprocess.Popen(
         [sys.executable, "-m", "sandbox.postgres", "destroy-when-stdin-closes", str(state)],
         stdin=subprocess.PIPE,
@@ -130,10 +142,9 @@ def bench_server() -> Iterator[BenchServer]:
         start_new_session=True,
     )
     try:
-        server = BenchServer(PostgresServer(state, port=25500, settings=SETTINGS), folder)
         state.mkdir(mode=0o700)
-        server.prepare()
+        server = PostgresServer(state, port=port, settings=SETTINGS)
+        server.start()
         yield server
     finally:
         guard.communicate()
-        shutil.rmtree(folder, ignore_errors=True)
