@@ -5,8 +5,9 @@ with them. Does not belong here: which tables, jobs and retries (`odoo_apn_asset
 
 Methods:
 - load, resync: everything by COPY into a shadow table, indexes after, swapped in. Rows that are gone are carried over.
-- incremental: rows whose mark is not below the watermark, or whose transaction was not over at the last snapshot. The
-  second half is exact where a clock is not: a row committed late has an old mark, but a new transaction number.
+- incremental: rows whose transaction was not over at the last snapshot. That is exact where a clock is not: a row
+  committed late has an old mark, but a new transaction number. The watermark stands guard: a source that went back
+  in time is known by it. From a server that does not tell its timeline, the rows above the watermark are read too.
 - compare: keys and row hashes of all rows; rows that differ are read. For tables without a mark, and whenever something
   says that the watermark cannot be trusted.
 Every method but the first two sweeps the keys, so that deletions and rows missed for any reason are found. Keys
@@ -470,9 +471,9 @@ class _TableSync:
         self._execute_text("analyze mirror_keys")
 
     def _changed_since(self, state: _State) -> tuple[str, dict[str, Any]]:
-        where = (
-            "t.{mark} >= %(watermark)s or t.{mark} is null or age(t.xmin) <= (select age(%(xid)s::text::xid))"
-        )
+        where = "age(t.xmin) <= (select age(%(xid)s::text::xid))"
+        if not self.snapshot.position.exact:
+            where = "t.{mark} > %(watermark)s or t.{mark} is null or " + where
         return where, {"watermark": state.watermark, "xid": state.source_xid % _XID_MODULUS}
 
     def _stage_wanted(self, *, compare_hashes: bool) -> None:
@@ -685,13 +686,12 @@ class _TableSync:
         return result
 
     def _highest_mark(self, method: Method, state: _State | None) -> tuple[Any, Any]:
-        """The position that the mirror has reached. Whatever is not below the last one has just been staged."""
+        """The position that the mirror has reached. What changed since the last one has just been staged."""
         if self.layout.mark is None:
             return None, None
         if method == "incremental" and state is not None:
             staged = self._execute("raw/transforms/highest_staged_mark", {"watermark": state.watermark})
-            if staged:
-                return staged[0]
+            return staged[0] if staged else (state.watermark, state.watermark_id)
         return next(iter(self._execute("raw/transforms/highest_mark")), (None, None))
 
     def _store(self, result: TableResult, watermark: tuple[Any, Any]) -> None:

@@ -39,11 +39,16 @@ class LiveColumn:
 
 @dataclass(frozen=True)
 class Position:
-    """A point in the source's history: the next transaction number, and the oldest that was still running."""
+    """A point in the source's history: the next transaction number, and the oldest that was still running.
+
+    `identity` says whose numbers these are; it is `exact` when the timeline is part of it: after a failover that lost
+    transactions, the same server gives the same numbers to other transactions.
+    """
 
     next_xid: int
     oldest_running_xid: int
     identity: str
+    exact: bool = True
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ def source_snapshot(
         with exporter.cursor() as cursor:
             cursor.execute(statement("ops/transforms/source_position"))
             snapshot_id, next_xid, oldest_running_xid = cursor.fetchall()[0]
-            identity = _identity(exporter)
+            identity, exact = _identity(exporter)
 
         def reader() -> Connection:
             connection = open_connection(False)
@@ -137,23 +142,26 @@ def source_snapshot(
             return connection
 
         yield Snapshot(
-            Position(next_xid, oldest_running_xid, identity), exporter.server_version, exporter, reader
+            Position(next_xid, oldest_running_xid, identity, exact), exporter.server_version, exporter, reader
         )
     finally:
         for connection in opened:
             connection.close()
 
 
-def _identity(connection: Connection) -> str:
-    """Which server and database the transaction numbers belong to: a restored copy counts from elsewhere."""
+def _identity(connection: Connection) -> tuple[str, bool]:
+    """Which server and database the transaction numbers belong to, and whether that says all.
+
+    A restored copy counts from elsewhere.
+    """
     import psycopg2
 
     with connection.cursor() as cursor:
         cursor.execute("savepoint identity")
         try:
             cursor.execute(statement("ops/transforms/source_identity"))
-            return str(cursor.fetchall()[0][0])
-        except psycopg2.Error:  # a server on which pg_control_system() is not for everybody
+            return str(cursor.fetchall()[0][0]), True
+        except psycopg2.Error:  # a server on which pg_control_system() and its like are not for everybody
             cursor.execute("rollback to savepoint identity")
             cursor.execute(statement("ops/transforms/source_address"))
-            return str(cursor.fetchall()[0][0])
+            return str(cursor.fetchall()[0][0]), False
