@@ -4,6 +4,7 @@ import dagster as dg
 
 from commerce_assets import checks
 from commerce_assets.assets import catalogue
+from commerce_assets.resources import UploadRecordsResource
 from resources.postgres import PostgresResource
 
 
@@ -13,6 +14,9 @@ def defs() -> dg.Definitions:
     return dg.Definitions(
         assets=dg.load_assets_from_modules([catalogue]),
         asset_checks=dg.load_asset_checks_from_modules([checks]),
-        resources={"warehouse": PostgresResource(location="COMMERCE")},
+        resources={
+            "warehouse": PostgresResource(location="COMMERCE"),
+            "upload_records": UploadRecordsResource(),
+        },
         executor=dg.in_process_executor,
     )

@@ -101,6 +101,16 @@ class FullbaySettings:
         return f"{self.base_url.replace('{version}', self.api_version).rstrip('/')}/{script}"
 
 
+@dataclass(frozen=True)
+class AwsSettings:
+    """Where AWS, or a stand-in for it, is. Times in seconds. Credentials come from the usual AWS chain."""
+
+    region: str = "us-east-1"
+    endpoint_url: str | None = None
+    connect_timeout: float = 5.0
+    read_timeout: float = 30.0
+
+
 def read_env_file(path: str | os.PathLike[str] = ".env") -> list[str]:
     """Put the values of an env file into `os.environ` and return the names that were set.
 
@@ -224,6 +234,31 @@ def fullbay_settings(env: Mapping[str, str] | None = None) -> FullbaySettings:
     )
     source.complain()
     return settings
+
+
+def aws_settings(env: Mapping[str, str] | None = None) -> AwsSettings:
+    """Return region and address of AWS. Asks Secrets Manager for nothing: it is itself reached by these.
+
+    Keys of the environment are registered for redaction. Raises PermanentError for values that cannot be.
+    """
+    source = _AwsSource(env, "reading the AWS settings")
+    for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        source.value(name, secret=True)
+    default = source.checked("AWS_DEFAULT_REGION", _region, "us-east-1")
+    settings = AwsSettings(
+        region=source.checked("AWS_REGION", _region, default),
+        endpoint_url=source.checked("AWS_ENDPOINT_URL", _endpoint_url, None),
+    )
+    source.complain()
+    return settings
+
+
+def upload_bucket(env: Mapping[str, str] | None = None) -> str:
+    """Return the bucket that vendors upload to. Raises MissingSettings when UPLOAD_BUCKET is not set."""
+    source = _AwsSource(env, "reading UPLOAD_BUCKET")
+    bucket = source.check("UPLOAD_BUCKET", source.required("UPLOAD_BUCKET", None), _bucket, "")
+    source.complain()
+    return bucket
 
 
 def check_url(url: str, *, doing: str) -> None:
@@ -408,6 +443,16 @@ class _Source:
         raise error
 
 
+class _AwsSource(_Source):
+    """Values that no secret holds, so that reading them needs no network."""
+
+    def __init__(self, env: Mapping[str, str] | None, doing: str) -> None:
+        given = os.environ if env is None else env
+        names = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "UPLOAD_BUCKET")
+        keys = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        super().__init__({name: given[name] for name in (*names, *keys) if name in given}, doing)
+
+
 def _shops(source: _Source) -> tuple[Shop, ...]:
     """Return the shops by their keys; names come from the environment and from the secret alike."""
     suffixes = {""}
@@ -476,6 +521,23 @@ def _dirty_cores(text: str) -> DirtyCores:
 
 def _base_url(text: str) -> str:
     check_url(text, doing="reading FULLBAY_API_BASE_URL")
+    return text
+
+
+def _endpoint_url(text: str) -> str | None:
+    check_url(text, doing="reading AWS_ENDPOINT_URL")
+    return text
+
+
+def _region(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]{1,30}", text):
+        raise ValueError("must be a region such as us-east-1")
+    return text
+
+
+def _bucket(text: str) -> str:
+    if text and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", text):
+        raise ValueError("must be the name of a bucket: 3 to 63 lower case letters, digits, dots, hyphens")
     return text
 
 

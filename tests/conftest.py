@@ -33,7 +33,7 @@ LOGINS = {
 }
 TEMPLATE = "warehouse_template"
 
-pytest_plugins = ["tests.odoo_apn_source"]
+pytest_plugins = ["tests.odoo_apn_source", "tests.aws_server"]
 
 _numbers = itertools.count(1)
 

@@ -21,8 +21,10 @@ from resources.failures import PermanentError, TransientError
 from resources.redaction import redact
 from resources.settings import (
     DAGSTER_SETTINGS,
+    AwsSettings,
     DatabaseSettings,
     MissingSettings,
+    aws_settings,
     check_dagster_settings,
     check_url,
     database_settings,
@@ -30,6 +32,7 @@ from resources.settings import (
     fullbay_settings,
     read_env_file,
     source_database,
+    upload_bucket,
 )
 
 DATABASE = {"DB_HOST": "db", "DB_USER": "etl", "DB_PASSWORD": "canary-db-password"}
@@ -350,3 +353,37 @@ def test_url_and_password_of_a_source_are_masked_from_then_on() -> None:
     source_of(url)
     assert redact(f"{url} p@ss-hidden p%40ss-hidden") == "*** *** ***"
     assert "hidden" not in repr(source_of(url))
+
+
+# -- AWS ----------------------------------------------------------------------------------------------------
+
+
+def test_aws_settings_have_a_region_and_no_address_by_default() -> None:
+    assert aws_settings({}) == AwsSettings("us-east-1", None)
+    given = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:15000"}
+    assert aws_settings(given) == AwsSettings("eu-west-1", "http://127.0.0.1:15000")
+    assert aws_settings({**given, "AWS_REGION": "eu-central-1"}).region == "eu-central-1"
+
+
+def test_aws_settings_ask_no_secret_and_mask_the_keys() -> None:
+    """Secrets Manager is reached by them, so they cannot wait for it."""
+    env = {"SECRETS_MANAGER_SECRET_NAME": "unreachable", "AWS_SECRET_ACCESS_KEY": "canary/aws/secret"}
+    assert aws_settings(env).endpoint_url is None
+    assert redact("canary/aws/secret") == "***"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("AWS_REGION", "Frankfurt am Main"), ("AWS_ENDPOINT_URL", "http://elsewhere.example")],
+)
+def test_an_aws_setting_that_cannot_be_is_named(name: str, value: str) -> None:
+    with pytest.raises(PermanentError, match=name):
+        aws_settings({name: value})
+
+
+def test_the_upload_bucket_has_no_default_and_is_a_buckets_name() -> None:
+    assert upload_bucket({"UPLOAD_BUCKET": "vendor-uploads"}) == "vendor-uploads"
+    with pytest.raises(MissingSettings, match="UPLOAD_BUCKET"):
+        upload_bucket({})
+    with pytest.raises(PermanentError, match="must be the name of a bucket"):
+        upload_bucket({"UPLOAD_BUCKET": "s3://Vendor_Uploads"})

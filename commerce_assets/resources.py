@@ -1,0 +1,42 @@
+"""DynamoDB as a Dagster resource: where the table of the uploads is, opened when a run needs it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+from pydantic import Field
+
+from commerce_assets.dynamo import TABLE_NAME, UploadRecords
+from resources.aws import aws_client
+from resources.settings import aws_settings
+
+
+class UploadRecordsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The table UploadRecords, at AWS_ENDPOINT_URL or in AWS itself."""
+
+    table_name: str = Field(default=TABLE_NAME, description="Name of the DynamoDB table.")
+    writers: int = Field(default=4, ge=1, le=64, description="Threads that write at once.")
+
+    @contextmanager
+    def opened(self) -> Iterator[UploadRecords]:
+        """The table as it is, for the length of the block. It need not exist: see `table`."""
+        settings = aws_settings()
+        client = aws_client("dynamodb", settings, connections=self.writers + 1)
+        try:
+            streams = aws_client("dynamodbstreams", settings)
+            try:
+                yield UploadRecords(client, streams, name=self.table_name, writers=self.writers)
+            finally:
+                streams.close()
+        finally:
+            client.close()
+
+    @contextmanager
+    def table(self) -> Iterator[UploadRecords]:
+        """The table, made when it is missing and waited for until it is ACTIVE.
+
+        Raises PermanentError for a table of this name that has other keys, indexes or no stream.
+        """
+        with self.opened() as records:
+            records.create()
+            yield records
