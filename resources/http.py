@@ -1,4 +1,4 @@
-"""One HTTP GET that cannot hang, cannot flood the memory and cannot leak its query string.
+"""One HTTP call that cannot hang, cannot flood the memory and cannot leak its query string or body.
 
 Belongs here: the session, the limits of a call, and the translation of every failure into our two error
 classes. Does not belong here: what a body means, and repeating a call (`resources.failures.retrying`).
@@ -92,6 +92,59 @@ def get(
     URL that is not https, an untrusted certificate, an unknown encoding and a body over the limit. No error
     holds the URL.
     """
+    return _call(
+        session,
+        "GET",
+        url,
+        doing=doing,
+        connect_timeout=connect_timeout,
+        read_timeout=read_timeout,
+        deadline=deadline,
+        max_bytes=max_bytes,
+        params=dict(params),
+    )
+
+
+def post(
+    session: requests.Session,
+    url: str,
+    *,
+    body: bytes,
+    content_type: str,
+    headers: Mapping[str, str] | None = None,
+    doing: str,
+    connect_timeout: float,
+    read_timeout: float,
+    deadline: float,
+    max_bytes: int,
+) -> HttpAnswer:
+    """POST `body` to `url`; everything else as in `get`. Only for calls that may be repeated."""
+    return _call(
+        session,
+        "POST",
+        url,
+        doing=doing,
+        connect_timeout=connect_timeout,
+        read_timeout=read_timeout,
+        deadline=deadline,
+        max_bytes=max_bytes,
+        data=body,
+        headers={**(headers or {}), "Content-Type": content_type},
+    )
+
+
+def _call(
+    session: requests.Session,
+    method: str,
+    url: str,
+    *,
+    doing: str,
+    connect_timeout: float,
+    read_timeout: float,
+    deadline: float,
+    max_bytes: int,
+    **what: Any,
+) -> HttpAnswer:
     check_url(url, doing=doing)
     host = urlsplit(url).hostname or ""
     watch = _Watch(deadline)
@@ -99,9 +152,10 @@ def get(
     try:
         with (
             watch,
-            session.get(
+            session.request(
+                method,
                 url,
-                params=dict(params),
+                **what,
                 timeout=(connect_timeout, read_timeout),
                 stream=True,
                 allow_redirects=False,
@@ -175,7 +229,7 @@ def _unpacked(response: requests.Response, max_bytes: int, doing: str) -> Iterat
                 raise permanent(
                     doing,
                     found=f"a body of more than {max_bytes} bytes",
-                    do_next="Ask for fewer days at once, or allow larger pages in the settings.",
+                    do_next="Ask for less at once, or allow larger answers in the settings.",
                 )
             yield piece
     if unpacker is not None and size and not unpacker.eof:
@@ -258,7 +312,7 @@ def _too_late(doing: str, deadline: float) -> PipelineError:
     return transient(
         doing,
         found=f"no complete answer within {deadline:g} s",
-        do_next="Run again; ask for fewer days at once.",
+        do_next="Run again; ask for less at once.",
     )
 
 

@@ -79,6 +79,22 @@ class Shop:
 
 
 @dataclass(frozen=True)
+class EmbeddingSettings:
+    """The OpenAI-style embedding service, or `url=None`: the model that is installed with us. Times in seconds."""
+
+    url: str | None = None
+    model: str = ""
+    revision: str = ""
+    api_key: str | None = field(default=None, repr=False)
+    texts_per_call: int = 32  # what the servers of today accept without being told
+    connect_timeout: float = 5.0
+    read_timeout: float = 60.0
+    call_deadline: float = 120.0
+    max_answer_bytes: int = 64 * 1024 * 1024
+    max_retry_after: float = 120.0
+
+
+@dataclass(frozen=True)
 class FullbaySettings:
     """How Fullbay is asked. Times in seconds, sizes in bytes of the decoded body."""
 
@@ -259,6 +275,22 @@ def upload_bucket(env: Mapping[str, str] | None = None) -> str:
     bucket = source.check("UPLOAD_BUCKET", source.required("UPLOAD_BUCKET", None), _bucket, "")
     source.complain()
     return bucket
+
+
+def embedding_settings(env: Mapping[str, str] | None = None) -> EmbeddingSettings:
+    """Return how texts become vectors. EMBEDDING_MODEL is `name` or `name@revision`, and needed with EMBEDDING_URL.
+
+    EMBEDDING_URL may end before `/v1`, with it, or with `/v1/embeddings`. Raises MissingSettings or PermanentError.
+    """
+    source = _Source(env, "reading the embedding settings")
+    url = source.checked("EMBEDDING_URL", _embeddings_url, None)
+    if source.value("EMBEDDING_URL") is None:
+        return EmbeddingSettings()
+    name, _, revision = source.required("EMBEDDING_MODEL", None).partition("@")
+    api_key = source.value("EMBEDDING_API_KEY", secret=True)
+    most = source.checked("EMBEDDING_TEXTS_PER_CALL", _whole_number(1, 2048), 32)
+    source.complain()
+    return EmbeddingSettings(url, name, revision, api_key, texts_per_call=most)
 
 
 def check_url(url: str, *, doing: str) -> None:
@@ -539,6 +571,12 @@ def _bucket(text: str) -> str:
     if text and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", text):
         raise ValueError("must be the name of a bucket: 3 to 63 lower case letters, digits, dots, hyphens")
     return text
+
+
+def _embeddings_url(text: str) -> str | None:
+    check_url(text, doing="reading EMBEDDING_URL")
+    start = text.rstrip("/").removesuffix("/embeddings").removesuffix("/v1")
+    return f"{start}/v1/embeddings"
 
 
 def _version(text: str) -> str:
