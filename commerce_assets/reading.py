@@ -219,11 +219,11 @@ class ProductFile:
                 break
             bytes_before, rows_before = len(self._buffer), self.rows
             for chunk in self._parse():
-                self.rows += chunk.rows
-                if self.rows > self.limits.rows:
+                if self.rows + chunk.rows > self.limits.rows:
                     raise _fatal(
                         "TOO_MANY_ROWS", f"The file has more than {self.limits.rows:,} rows. Split it."
                     )
+                self.rows += chunk.rows
                 yield chunk
             if self.rows > rows_before:
                 per_row = (bytes_before - len(self._buffer)) / (self.rows - rows_before)
@@ -298,7 +298,7 @@ class ProductFile:
         if end is None and not self._ended:
             raise _fatal("LINE_TOO_LONG", f"The first line has more than {_HEAD:,} bytes.")
         best: tuple[int, int, Dialect, _Record] | None = None
-        for quote in _QUOTES:
+        for quote in _QUOTES if text[start] == "'" else _QUOTES[:1]:
             for delimiter in stated:
                 dialect = Dialect(delimiter, quote)
                 record = _Records(text, dialect, self.limits, final=self._ended).at(start)
