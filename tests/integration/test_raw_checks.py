@@ -69,7 +69,7 @@ def connection(database: DatabaseSettings) -> Iterator[psycopg2.extensions.conne
 
 
 def judge(connection: psycopg2.extensions.connection, check: str, *tables: str) -> list[Finding]:
-    session = Session(lambda: connection)
+    session = Session(lambda retry: connection)
     return CHECKS[check].judge(session, [spec_of(table) for table in tables])
 
 
@@ -436,7 +436,7 @@ def test_a_selection_checks_its_tables_only(
 
 
 def test_a_check_of_nothing_selected_records_nothing(connection: psycopg2.extensions.connection) -> None:
-    assert inspect(Session(lambda: connection), [], "run") == []
+    assert inspect(Session(lambda retry: connection), [], "run") == []
 
 
 def test_only_what_would_carry_wrong_rows_on_blocks() -> None:
