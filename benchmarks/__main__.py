@@ -70,8 +70,8 @@ def _measure(names: tuple[str, ...], repetitions: int, scale: float) -> int:
         version = server.version()
     print(table(outcome.rows))
     print(
-        "\nSeconds: median (fastest-slowest). CPU seconds: client + Postgres. Ratio of medians per invoice: our time\n"
-        "over theirs where at most is asked, our speed over theirs where at least is asked.\n"
+        "\nSeconds: median (fastest-slowest). CPU seconds: client + Postgres. Ratio of medians per invoice or row:\n"
+        "our time over theirs where at most is asked, our speed over theirs where at least is asked.\n"
     )
     for note in outcome.notes:
         print(f"- {note}")
