@@ -255,6 +255,7 @@ class _TableSync:
             return "load"
         if self.options.resync or (state.hash_method == "none") != (self.layout.hash_method == "none"):
             return "resync"
+        watermark_holds = self._watermark_holds(state)
         same_server = state.source_identity == position.identity
         if same_server and position.next_xid < state.source_xid:
             self._stop_at_an_older_source(
@@ -265,27 +266,27 @@ class _TableSync:
         changed = (
             state.hashed_columns != self.layout.hashed_columns or state.hash_method != self.layout.hash_method
         )
-        if self.layout.mark is None or self.options.full or not same_server or too_far or changed:
+        if self.options.full or not watermark_holds or not same_server or too_far or changed:
             return "compare"
-        return self._incremental_or_compare(state)
+        return "incremental" if self._has_transaction_numbers() else "compare"
 
-    def _incremental_or_compare(self, state: _State) -> Method:
-        """A watermark is trusted while the row that set it is at the source and has not gone back."""
-        if state.watermark is None or not self._has_transaction_numbers():
-            return "compare"
+    def _watermark_holds(self, state: _State) -> bool:
+        """Whether the row that set the watermark is at the source with that mark; asks when it went back."""
+        if self.layout.mark is None or state.watermark is None:
+            return False
         query = self.composer.for_source(
             self.session.connection, "select {mark} from {source} t where t.id = %(id)s"
         )
         rows = self._ask(query, {"id": state.watermark_id})  # a quoted literal takes the type of the key
         if not rows or rows[0][0] is None:
-            return "compare"
+            return False
         if rows[0][0] < state.watermark:
             self._stop_at_an_older_source(
                 f"row {state.watermark_id} has {self.layout.mark} {rows[0][0]},"
                 f" before {state.watermark} of the last sync"
             )
-            return "compare"
-        return "incremental"
+            return False
+        return True
 
     def _stop_at_an_older_source(self, found: str) -> None:
         if not self.options.accept_older_source:

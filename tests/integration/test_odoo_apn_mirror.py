@@ -231,8 +231,12 @@ def test_many_deletions_stop_and_ask(odoo: Mirror) -> None:
     assert odoo.differences("odoo_crm_lead") == {}
 
 
-def test_a_watermark_that_goes_back_stops_and_asks(odoo: Mirror) -> None:
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_watermark_that_goes_back_stops_and_asks(odoo: Mirror, elsewhere: bool) -> None:
+    """Also when the older state is on another server, as after a restore."""
     odoo.sync("odoo_crm_lead")
+    if elsewhere:
+        odoo.in_warehouse("update ops.mirror_state set source_identity = 'the server before'")
     odoo.at_source("update crm_lead set write_date = write_date - interval '40 days', name = 'Restored'")
     result = odoo.sync("odoo_crm_lead")
     assert "went back in time" in result.failures["odoo_crm_lead"].found
