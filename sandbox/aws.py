@@ -15,6 +15,7 @@ from sandbox.processes import LOCALHOST, HttpService, SandboxError
 DEFAULT_PORT = 15000
 REGION = "us-east-1"
 _VERSIONING = '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>'
+_SERVER = Path(__file__).with_name("aws_server.py")
 
 
 def aws_server(folder: Path) -> HttpService:
@@ -24,7 +25,8 @@ def aws_server(folder: Path) -> HttpService:
         folder,
         default_port=DEFAULT_PORT,
         health_path="/moto-api/",
-        command=lambda port: [sys.executable, "-m", "moto.server", "-H", LOCALHOST, "-p", str(port)],
+        # -P: the modules beside the script are ours, not the standard library's.
+        command=lambda port: [sys.executable, "-P", str(_SERVER), "-H", LOCALHOST, "-p", str(port)],
         cwd=folder,
     )
 

@@ -573,6 +573,18 @@ def test_verdicts_on_items_that_are_too_large_together_are_halved(
     assert table.decide(UPLOAD, verdicts, NOW) == Decided(changed=90, missing=["REC_000091"])
 
 
+def test_a_cancelled_transaction_of_the_stand_in_changes_nothing_and_undoes_nobody(
+    table: UploadRecords, dynamodb: Any
+) -> None:
+    """moto put a copy of the table back: verdicts of other threads were lost, and 15,000 items took 30 s a time."""
+    table.write(UPLOAD, rows(400))
+    table.decide(UPLOAD, [Verdict(f"REC_{n:06d}", ERROR) for n in range(1, 401, 4)], NOW)
+    verdicts = [Verdict(f"REC_{n:06d}", VALIDATED) for n in range(1, 401)]
+    done = table.decide(UPLOAD, verdicts, NOW)
+    assert (done.changed, len(done.unchanged)) == (300, 100)
+    assert table.count_by_status(UPLOAD) == {ERROR: 100, VALIDATED: 300}
+
+
 # -- reading ------------------------------------------------------------------------------------------------
 
 

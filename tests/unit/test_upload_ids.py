@@ -78,7 +78,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 @given(st.dictionaries(st.text(), VALUES, max_size=5))
 def test_an_item_is_what_the_client_library_makes_of_the_same_values(data: dict[str, Any]) -> None:
-    """Ours takes a tenth of the time, and must not differ."""
+    """Ours is made for rows of texts; it must not differ."""
     record = new_record("UPLOAD", "VEND001", 7, data, NOW)
     item, size = to_item(record)
     serializer, deserializer = TypeSerializer(), TypeDeserializer()
