@@ -282,6 +282,8 @@ def undo(session: Session, upload_id: str) -> Undone:
 @dataclass(frozen=True)
 class _Plan:
     counts: tuple[int, int, int, int]
+    to_insert: int
+    to_update: int
     held: str | None
 
 
@@ -333,10 +335,9 @@ class _Catalogue:
             self.run("find_sku_holders")
             self.run("reject_taken_skus")
         (counted,) = self.run("count_plan", price_change=hold.price_change if hold else 0)
-        *counts, moved, zeroed = counted
-        accepted, updated, unchanged, rejected = counts
+        accepted, updated, unchanged, rejected, moved, zeroed, to_insert, to_update = counted
         held = self._held(moved, zeroed, hold) if hold else None
-        return _Plan((accepted, updated, unchanged, rejected), held)
+        return _Plan((accepted, updated, unchanged, rejected), to_insert, to_update, held)
 
     def _held(self, moved: int, zeroed: int, hold: HoldPolicy) -> str | None:
         if max(moved, zeroed) < max(hold.minimum_products, 1):
@@ -356,20 +357,18 @@ class _Catalogue:
 
     def write(self, metadata: dict[str, Any], plan: _Plan) -> None:
         """Carry out the plan."""
-        accepted, updated, *_ = plan.counts
-        absent = _absent(metadata)
         # Two products that swap their SKUs: the index would refuse the first one.
         self.run("park_skus")
         written = 0
-        if updated:
-            written = self._write("update_products", absent=absent)
+        if plan.to_update:
+            written = self._write("update_products", absent=_absent(metadata))
             self.run("log_updates")
-        if accepted:
+        if plan.to_insert:
             written += self._write("insert_products")
-        if written != updated + accepted:
+        if written != plan.to_insert + plan.to_update:
             raise transient(
                 self._doing,
-                found=f"{written} products were written where {updated + accepted} were to be",
+                found=f"{written} products were written where {plan.to_insert + plan.to_update} were to be",
                 do_next="Somebody changed the catalogue meanwhile: the upload is applied again from the start.",
             )
         self.run("settle_staged_rows")
