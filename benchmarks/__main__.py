@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from benchmarks import core, invoices, mirror, run30, summaries, unchanged
+from benchmarks import core, invoices, mirror, run30, summaries, unchanged, vendor_csv
 from benchmarks.bench import Bench, Outcome
 from benchmarks.report import table
 from benchmarks.server import bench_server
@@ -27,6 +27,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Outcome]]] = {
     "run30": run30.run,
     "core": core.run,
     "mirror": mirror.run,
+    "vendor_csv": vendor_csv.run,
 }
 
 
