@@ -80,7 +80,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Preview:
-    """What `apply_upload` would do. `codes`: of the rejected rows, by their first code; `differences`: the first few."""
+    """What `apply_upload` would do. `codes`: of rejected rows, by their first code; `differences`: the first few."""
 
     applied: Applied
     codes: dict[str, int] = field(default_factory=dict)
@@ -109,7 +109,7 @@ def apply_upload(
     upload_id: str,
     vendor_id: str,
     *,
-    hold: HoldPolicy | None = HoldPolicy(),  # noqa: B008 - frozen
+    hold: HoldPolicy | None = HoldPolicy(),
     released: bool = False,
 ) -> Applied:
     """Bring the valid rows of commerce.staged_rows into the catalogue, inside a transaction of the caller's.
@@ -151,7 +151,7 @@ def preview_upload(
     upload_id: str,
     vendor_id: str,
     *,
-    hold: HoldPolicy | None = HoldPolicy(),  # noqa: B008 - frozen
+    hold: HoldPolicy | None = HoldPolicy(),
     examples: int = 10,
 ) -> Preview:
     """Say what `apply_upload` would do to the staged rows; writes nothing but a temporary table of the transaction.

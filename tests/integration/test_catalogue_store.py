@@ -1,4 +1,4 @@
-"""One upload's way into the catalogue and out of it again, on a real server: who gets a SKU, what is written, what comes back."""
+"""An upload's way into the catalogue and out of it, on a real server: who gets a SKU, what is written, what returns."""
 
 from __future__ import annotations
 
@@ -398,7 +398,7 @@ def test_of_two_uploads_at_one_instant_the_second_gets_the_code(
 def test_who_does_not_wait_for_his_turn_makes_the_upload_begin_again(
     uploads: Uploads, open_connection: Callable[[], Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A product inserted by hand between plan and write: the row that came second gets the code, at the second attempt."""
+    """A product inserted by hand between plan and write: the row that came second gets the code, when tried again."""
     upload = uploads.staged(row("P1", "S1"), row("P2", "S2"))
     by_hand = open_connection()
     plan = catalogue_store._Catalogue.plan
@@ -691,7 +691,7 @@ rows = st.lists(
 def test_uploads_undone_in_reverse_leave_the_start(
     uploads: Uploads, sequence: list[tuple[str, list[Row], int]]
 ) -> None:
-    """Whatever is uploaded: every row ends in one verdict, repeating writes nothing, undoing leads back step by step."""
+    """Whatever is uploaded: each row ends in one verdict, repeating writes nothing, undoing leads back step by step."""
     done = []
     for vendor, given_rows, rejected in sequence:
         before = uploads.catalogue()

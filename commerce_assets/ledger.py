@@ -1,0 +1,91 @@
+"""The ledger of uploaded objects: what has arrived under the upload prefix, and which of it waits for a run.
+
+Belongs here: listing into `commerce.upload_objects`, asking for work. Does not belong here: what becomes of an upload.
+
+A listing gives every version of every object each time, so nothing is missed by an event that did not come, and the
+unique key of the ledger makes seeing it again harmless. A tick lists a bounded number of pages and goes on there at the
+next; its position is stored with the objects it found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from commerce_assets.objects import UploadStore
+from resources.sql import Session
+
+PREFIX = "incoming/"
+PAGES_A_TICK = 50
+UPLOADS_A_RUN = 50
+PATIENCE_SECONDS = 30 * 60
+"""A run that has not finished an upload by then is taken for dead; a second one goes on with it."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What one tick saw. `complete`: the listing reached its end."""
+
+    listed: int
+    new: int
+    withdrawn: int
+    complete: bool
+
+
+def scan(session: Session, store: UploadStore, *, pages: int = PAGES_A_TICK) -> Scan:
+    """Note the next `pages` pages of object versions (1,000 each) in the ledger, in one transaction a page."""
+    listed = new = withdrawn = 0
+    for _ in range(pages):
+
+        def note_page() -> tuple[int, int, int, bool]:
+            place = {"bucket": store.bucket, "prefix": PREFIX}
+            position = session.run("commerce/transforms/scan_position", place, table="upload_scans")[0]
+            page = store.versions(PREFIX, *position)
+            objects = [found for found in page.objects if not found.key.endswith("/")]
+            ((added,),) = session.run(
+                "commerce/transforms/note_objects",
+                {
+                    "bucket": store.bucket,
+                    "keys": [found.key for found in objects],
+                    "versions": [found.version_id for found in objects],
+                    "etags": [found.etag for found in objects],
+                    "sizes": [found.size for found in objects],
+                    "times": [found.last_modified for found in objects],
+                },
+                table="upload_objects",
+            )
+            gone = 0
+            if page.deleted:
+                ((gone,),) = session.run(
+                    "commerce/transforms/withdraw_objects",
+                    {"bucket": store.bucket, "keys": list(page.deleted)},
+                    table="upload_objects",
+                )
+            session.run(
+                "commerce/transforms/store_scan_position",
+                place | {"key_marker": page.next_key, "version_marker": page.next_version},
+                table="upload_scans",
+            )
+            return len(objects), added, gone, page.next_key is None
+
+        seen, added, gone, complete = session.transaction(
+            note_page, doing=f"listing {PREFIX} of {store.bucket}"
+        )
+        listed, new, withdrawn = listed + seen, new + added, withdrawn + gone
+        if complete:
+            return Scan(listed, new, withdrawn, True)
+    return Scan(listed, new, withdrawn, False)
+
+
+def request_work(session: Session, *, most: int = UPLOADS_A_RUN) -> list[tuple[int, int]]:
+    """Uploads that a run should take up now, as (object_id, attempt); each is given out once until it is overdue."""
+    return session.transaction(
+        lambda: [
+            (int(object_id), int(attempt))
+            for object_id, attempt in session.run(
+                "commerce/transforms/request_uploads",
+                {"most": most, "patience": PATIENCE_SECONDS},
+                table="upload_objects",
+            )
+        ],
+        doing="looking for uploads that wait",
+    )

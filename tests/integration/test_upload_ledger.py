@@ -1,0 +1,123 @@
+"""The ledger of uploaded objects on a real S3 stand-in and a real Postgres: nothing missed, nothing twice, one version read."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from commerce_assets.ledger import Scan, request_work, scan
+from commerce_assets.objects import ObjectVersion, UploadStore
+from resources.aws import AwsRefusal
+from resources.database import connect
+from resources.settings import AwsSettings, DatabaseSettings
+from resources.sql import Session
+from sandbox.aws import ensure_bucket
+
+
+@pytest.fixture(params=[True, False], ids=["versions", "no versions"])
+def store(aws: AwsSettings, request: pytest.FixtureRequest) -> Iterator[UploadStore]:
+    bucket = f"uploads-{uuid.uuid4().hex[:12]}"
+    made = UploadStore(bucket, aws)
+    if request.param:
+        assert aws.endpoint_url is not None
+        ensure_bucket(int(aws.endpoint_url.rpartition(":")[2]), bucket)
+    else:
+        made.client.create_bucket(Bucket=bucket)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def session(warehouse_as: Callable[[str], DatabaseSettings]) -> Iterator[Session]:
+    settings = warehouse_as("commerce_etl")
+    opened = Session(lambda retry: connect(settings, application_name="test", retry=retry))
+    yield opened
+    opened.close()
+
+
+def put(store: UploadStore, name: str, content: bytes = b"sku\nA\n") -> None:
+    store.put(f"incoming/{name}", content, "text/csv")
+
+
+def stages(session: Session) -> list[tuple[str, str]]:
+    with session.connection, session.connection.cursor() as cursor:
+        cursor.execute("select object_key, stage from commerce.upload_objects order by object_id")
+        return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+def test_each_object_is_noted_once_however_often_it_is_listed(store: UploadStore, session: Session) -> None:
+    put(store, "VEND001/a.csv")
+    put(store, "VEND001/b.csv")
+    store.put("results/VEND001/x.json", b"{}", "application/json")
+    assert scan(session, store) == Scan(listed=2, new=2, withdrawn=0, complete=True)
+    assert scan(session, store) == Scan(listed=2, new=0, withdrawn=0, complete=True)
+    assert stages(session) == [("incoming/VEND001/a.csv", "seen"), ("incoming/VEND001/b.csv", "seen")]
+
+
+def test_an_overwritten_object_is_another_upload(store: UploadStore, session: Session) -> None:
+    put(store, "a.csv", b"sku\nA\n")
+    scan(session, store)
+    put(store, "a.csv", b"sku\nB\n")
+    assert scan(session, store).new == 1
+    assert len(stages(session)) == 2
+
+
+def test_what_is_deleted_before_anybody_looked_is_withdrawn(store: UploadStore, session: Session) -> None:
+    put(store, "a.csv")
+    scan(session, store)
+    store.client.delete_object(Bucket=store.bucket, Key="incoming/a.csv")
+    scan(session, store)
+    versioned = store.client.get_bucket_versioning(Bucket=store.bucket).get("Status") == "Enabled"
+    assert stages(session) == [("incoming/a.csv", "withdrawn" if versioned else "seen")]
+
+
+def test_a_version_is_read_although_it_was_overwritten_or_refused(store: UploadStore) -> None:
+    """Never the bytes of another version than the one that was noted."""
+    put(store, "a.csv", b"first")
+    (noted,) = store.versions("incoming/").objects
+    put(store, "a.csv", b"second")
+    if noted.version_id == "null":
+        with pytest.raises(AwsRefusal), store.reading(noted):
+            pass
+    else:
+        with store.reading(noted) as stream:
+            assert stream.read() == b"first"
+
+
+def test_a_tick_lists_some_pages_and_the_next_goes_on(
+    store: UploadStore, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("commerce_assets.objects.PAGE", 10)
+    for number in range(25):
+        put(store, f"{number:03d}.csv", b"x")
+    first, second = scan(session, store, pages=2), scan(session, store, pages=2)
+    assert (first.listed, first.complete, second.complete) == (20, False, True)
+    assert len(stages(session)) == 25
+    put(store, "000-earlier.csv", b"x")
+    assert sum(scan(session, store, pages=2).new for _ in range(2)) == 1
+
+
+def test_work_is_given_out_once_until_it_is_overdue(store: UploadStore, session: Session) -> None:
+    for number in range(3):
+        put(store, f"{number}.csv", b"x")
+    scan(session, store)
+    assert [attempt for _, attempt in request_work(session, most=2)] == [1, 1]
+    assert len(request_work(session)) == 1
+    assert request_work(session) == []
+    with session.connection, session.connection.cursor() as cursor:
+        cursor.execute(
+            "update commerce.upload_objects set requested_at = now() - interval '1 hour' where object_id = 1"
+        )
+    assert request_work(session) == [(1, 2)]
+
+
+def test_large_objects_go_up_in_parts_and_come_back_whole(store: UploadStore) -> None:
+    content = bytes(range(256)) * (80 * 1024)
+    put(store, "large.bin", content)
+    (noted,) = store.versions("incoming/").objects
+    assert isinstance(noted, ObjectVersion)
+    assert noted.size == len(content)
+    with store.reading(noted) as stream:
+        assert stream.read() == content
