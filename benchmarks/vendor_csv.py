@@ -118,7 +118,7 @@ def _ours() -> tuple[str, Callable[[str], tuple[int, int]]]:
     import numpy  # noqa: F401
     import polars as pl
 
-    from commerce_assets.reading import Limits, ProductFile
+    from commerce_assets.reading import Limits, ProductFile, read_ahead
     from commerce_assets.rules import FileKeys, Settings, check
 
     def work(path: str) -> tuple[int, int]:
@@ -126,7 +126,7 @@ def _ours() -> tuple[str, Callable[[str], tuple[int, int]]]:
         accepted = rejected = 0
         with open(path, "rb") as stream:
             file = ProductFile(stream, Limits(file_bytes=2**40, rows=2**40))
-            for chunk in file.chunks():
+            for chunk in read_ahead(file.chunks()):
                 checked = check(chunk.frame, settings)
                 keys.add(checked.accepted)
                 accepted += checked.accepted.height

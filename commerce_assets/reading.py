@@ -15,6 +15,7 @@ import codecs
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -422,6 +423,16 @@ class ProductFile:
             0, pl.Series(ROW_NUMBER, numbers, dtype=pl.Int64)
         )
         return Chunk(frame, tuple(refused)), len(text[:place].encode("utf-8", "surrogateescape"))
+
+
+def read_ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """The same chunks, each read while the one before it is worked on: reading and checking are mostly outside of
+    Python's lock. One chunk more is held; `rows` of the file is that much ahead."""
+    with ThreadPoolExecutor(1, thread_name_prefix="reading") as reader:
+        coming = reader.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = reader.submit(next, chunks, None)
+            yield chunk
 
 
 class _Fatal(Exception):

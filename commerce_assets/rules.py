@@ -606,19 +606,21 @@ def _found(
 ) -> pl.DataFrame:
     import polars as pl
 
-    if one.field in rows.columns:
-        broken = rows.select(ROW_NUMBER, value=one.field).filter(flags)
-    else:
-        broken = rows.select(ROW_NUMBER, value=pl.lit("")).filter(flags)
+    numbers = rows[ROW_NUMBER].filter(flags)
+    values = (
+        rows[one.field].filter(flags)
+        if one.field in rows.columns
+        else pl.repeat("", len(numbers), eager=True)
+    )
+    broken = pl.DataFrame([numbers, values.alias("value")])
     shown = pl.when(pl.col("value").str.len_chars() > _SHOWN).then(
         pl.concat_str(pl.col("value").str.slice(0, _SHOWN), pl.lit("..."))
     )
     quoted = pl.concat_str(pl.lit('"'), shown.otherwise(pl.col("value")), pl.lit('"'))
     suggestions = None
     if one.suggest is not None:
-        values = broken["value"].unique()
-        known = {value: _suggested(one, value, settings) for value in values}
-        suggestions = pl.Series([known[value] for value in broken["value"]], dtype=pl.String)
+        known = {value: _suggested(one, value, settings) for value in values.unique()}
+        suggestions = pl.Series([known[value] for value in values], dtype=pl.String)
     return broken.select(
         ROW_NUMBER,
         position=pl.lit(position, dtype=pl.Int16),

@@ -235,6 +235,17 @@ def test_a_lost_connection_is_not_a_problem_of_the_file() -> None:
 
     with pytest.raises(ConnectionError):
         list(ProductFile(Broken()).chunks())
+    with pytest.raises(ConnectionError):
+        list(reading.read_ahead(ProductFile(Broken()).chunks()))
+
+
+def test_reading_ahead_gives_the_same_chunks() -> None:
+    content, limits = HEAD + (ROW + b"broken\n") * 20_000, Limits(rows=50_000)
+    plain = list(ProductFile(io.BytesIO(content), limits).chunks())
+    ahead = list(reading.read_ahead(ProductFile(io.BytesIO(content), limits).chunks()))
+    assert len(plain) > 1
+    assert [chunk.refused for chunk in ahead] == [chunk.refused for chunk in plain]
+    assert [chunk.frame.rows() for chunk in ahead] == [chunk.frame.rows() for chunk in plain]
 
 
 _PIECES = st.sampled_from(

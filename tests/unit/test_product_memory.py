@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 READER = """
 import json, sys
 from benchmarks.measuring import peak_rss_mib
-from commerce_assets.reading import Limits, ProductFile
+from commerce_assets.reading import Limits, ProductFile, read_ahead
 from commerce_assets.rules import FileKeys, Settings, check
 
 HEAD = b"vendor_product_id,product_name,category,sku,price,stock_quantity,description\\n"
@@ -44,7 +44,7 @@ class Generated:
 
 file = ProductFile(Generated(sys.argv[1], int(sys.argv[2])), Limits(file_bytes=10**12, rows=10**12))
 settings, keys, verdicts = Settings(frozenset({"Books"})), FileKeys(), 0
-for chunk in file.chunks():
+for chunk in read_ahead(file.chunks()):
     checked = check(chunk.frame, settings)
     keys.add(checked.accepted)
     verdicts += checked.accepted.height + checked.rejected.height + len(chunk.refused)
