@@ -201,6 +201,15 @@ def test_windows_1252_is_detected() -> None:
     assert cells[0][1] == "Müller’s Stehlampe für 12 €"
 
 
+@pytest.mark.parametrize(
+    "name", ["Café", "12 €", "½ l", "50 °C", "“big”", "it’s", "Škoda", "Ø 5 cm", "naïve façade"]
+)
+def test_one_accent_is_enough_to_detect_windows_1252(name: str) -> None:
+    _, refused, cells, _ = read(HEAD + f"P1,{name},Books,S1,1,3\n".encode("cp1252"))
+    assert refused == []
+    assert cells[0][1] == name
+
+
 def test_windows_1252_is_detected_where_accents_come_late() -> None:
     """The first 256 KB were ASCII, and the file was taken for UTF-8: every row with an accent was refused."""
     late = "P1,Müllers Stehlampe für das Büro,Bücher,S1,12.50,3\n".encode("cp1252")
