@@ -105,14 +105,18 @@ class Session:
             cursor.execute(text, params)
         return cursor.fetchall() if cursor.description else []
 
-    def copy(self, table: str, columns: Sequence[str], rows: bytes) -> int:
-        """COPY text-format rows into a table; the number stored. Names come from our code, never from input."""
+    def copy(self, table: str, columns: Sequence[str], rows: bytes, *, csv: bool = False) -> int:
+        """COPY rows, in text format or CSV, into a table; the number stored. Names come from our code, never input."""
         from psycopg2 import sql
 
         cursor = self.connection.cursor()
         text = (
-            sql.SQL("copy {} ({}) from stdin")
-            .format(sql.Identifier(*table.split(".")), sql.SQL(", ").join(map(sql.Identifier, columns)))
+            sql.SQL("copy {} ({}) from stdin (format {})")
+            .format(
+                sql.Identifier(*table.split(".")),
+                sql.SQL(", ").join(map(sql.Identifier, columns)),
+                sql.SQL("csv" if csv else "text"),
+            )
             .as_string(cursor)
         )
         with self._timed(text, table, cursor, len(rows)):

@@ -1,4 +1,4 @@
-"""The ledger of uploaded objects on a stand-in for S3 and a real Postgres: nothing missed, nothing twice, one version read."""
+"""The ledger of uploads on a stand-in for S3 and a real Postgres: nothing missed, nothing twice, one version read."""
 
 from __future__ import annotations
 

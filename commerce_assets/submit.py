@@ -1,0 +1,141 @@
+"""`python -m commerce_assets.submit FILE --vendor VEND001 --dry-run`: what would become of a product file.
+
+The file is read, checked by all rules and compared with the catalogue exactly as an upload would be, in a transaction
+that is rolled back: nothing is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from commerce_assets.catalogue_store import Preview, preview_upload
+from commerce_assets.dynamo import new_upload_id
+from commerce_assets.reading import Limits, ProductFile
+from commerce_assets.rules import Settings
+from commerce_assets.staging import Staged, stage_file
+from resources.database import connect
+from resources.failures import PipelineError, permanent
+from resources.settings import DatabaseSettings, database_settings, read_env_file
+from resources.sql import Session
+
+EXAMPLES = 20
+
+
+def dry_run(
+    warehouse: DatabaseSettings,
+    path: Path,
+    vendor_id: str,
+    *,
+    decimal_comma: bool = False,
+    limits: Limits | None = None,
+) -> tuple[Staged, Preview | None]:
+    """Say what would become of a file; None instead of the preview when it cannot be read. Writes nothing.
+
+    Raises PermanentError for a vendor who may not upload or a file that is not there.
+    """
+    doing = f"trying {path.name} for the vendor {vendor_id}"
+    session = Session(lambda retry: connect(warehouse, application_name="submit --dry-run", retry=retry))
+    try:
+        status = session.run("commerce/transforms/vendor_status", {"vendor_id": vendor_id}, table="vendors")
+        if not status or status[0][0] != "active":
+            found = f"the vendor is {status[0][0]}" if status else "there is no such vendor"
+            raise permanent(
+                doing, found=found, do_next="Give the id of an active vendor of commerce.vendors."
+            )
+        names = session.run("commerce/transforms/active_categories", table="product_categories")
+        settings = Settings(frozenset(name for (name,) in names), decimal_comma)
+        upload_id = new_upload_id(vendor_id, datetime.now(UTC))
+        with path.open("rb") as stream:
+            file = ProductFile(stream, limits or Limits())
+            session.run(
+                "commerce/transforms/open_upload",
+                {
+                    "upload_id": upload_id,
+                    "vendor_id": vendor_id,
+                    "file_name": path.name[:255],
+                    "s3_key": "dry run",
+                    "expected_records": 0,
+                },
+                table="upload_history",
+            )
+            staged = stage_file(session, upload_id, file, settings)
+        if staged.problem is not None:
+            return staged, None
+        return staged, preview_upload(session, upload_id, vendor_id, examples=EXAMPLES)
+    except OSError as error:
+        raise permanent(
+            doing, found=error.strerror or str(error), do_next="Give the path of a file."
+        ) from error
+    finally:
+        session.connection.rollback()
+        session.close()
+
+
+def as_facts(staged: Staged, preview: Preview | None) -> dict[str, Any]:
+    """The answer as one JSON object."""
+    if staged.problem is not None or preview is None:
+        assert staged.problem is not None
+        return {"problem": {"code": staged.problem.code, "message": staged.problem.message}}
+    applied = preview.applied
+    codes = dict(sorted({**staged.codes, **preview.codes}.items()))
+    return {
+        "rows": staged.rows,
+        "create": applied.accepted,
+        "update": applied.updated,
+        "unchanged": applied.unchanged,
+        "reject": applied.rejected,
+        "codes": codes,
+        "held": applied.held,
+        "changes": [
+            {"row": one.row_number, "vendor_product_id": one.vendor_product_id, "changes": one.changes}
+            for one in preview.differences
+        ],
+    }
+
+
+def _shown(facts: dict[str, Any]) -> str:
+    if "problem" in facts:
+        return f"The file cannot be read: {facts['problem']['code']}. {facts['problem']['message']}"
+    lines = [
+        f"{facts['rows']:,} rows: {facts['create']:,} to create, {facts['update']:,} to update,"
+        f" {facts['unchanged']:,} unchanged, {facts['reject']:,} to reject"
+    ]
+    lines += [f"  {code}: {number:,}" for code, number in facts["codes"].items()]
+    lines += [f"It would be held: {facts['held']}"] if facts["held"] else []
+    for one in facts["changes"]:
+        changes = ", ".join(f"{name}: {old!r} -> {new!r}" for name, (old, new) in one["changes"].items())
+        lines.append(f"  row {one['row']}, {one['vendor_product_id']}: {changes}")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command: 0 when every row passes, 2 when some would be rejected or held, 1 when nothing was tried."""
+    parser = argparse.ArgumentParser(prog="python -m commerce_assets.submit", description=__doc__)
+    parser.add_argument("file", type=Path, help="the product file")
+    parser.add_argument("--vendor", required=True, help="id of the vendor, such as VEND001")
+    parser.add_argument("--dry-run", action="store_true", required=True, help="answer, and write nothing")
+    parser.add_argument("--decimal-comma", action="store_true", help="amounts are written 12,50")
+    parser.add_argument("--json", action="store_true", help="answer as JSON")
+    chosen = parser.parse_args(arguments)
+    read_env_file()
+    try:
+        facts = as_facts(
+            *dry_run(
+                database_settings("COMMERCE"), chosen.file, chosen.vendor, decimal_comma=chosen.decimal_comma
+            )
+        )
+    except PipelineError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write((json.dumps(facts, indent=2) if chosen.json else _shown(facts)) + "\n")
+    return 2 if "problem" in facts or facts["reject"] or facts["held"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
