@@ -19,6 +19,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from commerce_assets.formulas import restored_expr
 from commerce_assets.reading import COLUMNS, OPTIONAL_COLUMNS, REQUIRED, ROW_NUMBER, Refused
 
 if TYPE_CHECKING:
@@ -510,7 +511,7 @@ def check(frame: pl.DataFrame, settings: Settings, rules: Sequence[Rule] | None 
     rows = frame.select(
         ROW_NUMBER,
         *(
-            pl.col(name).str.strip_chars() if name in frame.columns else pl.lit("").alias(name)
+            _meant(frame, name) if name in frame.columns else pl.lit("").alias(name)
             for name in (*COLUMNS, *OPTIONAL_COLUMNS)
         ),
     )
@@ -541,6 +542,17 @@ def check(frame: pl.DataFrame, settings: Settings, rules: Sequence[Rule] | None 
     if len(rejected):
         rows = rows.join(rejected, on=ROW_NUMBER, how="anti", maintain_order="left")
     return Checked(_typed(rows, settings), rejected, findings)
+
+
+def _meant(frame: pl.DataFrame, name: str) -> pl.Expr:
+    """What a column's cells mean: without spaces around, and without the apostrophe that our failed-rows file puts in
+    front of a formula. Hardly any chunk has one, so it is looked for before it is taken away."""
+    import polars as pl
+
+    column = pl.col(name)
+    if frame[name].str.starts_with("'").any():
+        column = restored_expr(column)
+    return column.str.strip_chars()
 
 
 def refused_findings(refused: Iterable[Refused]) -> pl.DataFrame:
