@@ -24,6 +24,7 @@ from resources.failures import permanent
 
 Verdict = Literal["accepted", "updated", "unchanged", "rejected", "valid"]
 Outcome = Literal["completed", "partial", "failed", "held", "refused"]
+Severity = Literal["error", "warning", "info"]
 
 VERDICTS: Final = ("accepted", "updated", "unchanged", "rejected", "valid")
 ADDED_COLUMNS: Final = ("row", "status", "codes", "messages", "suggestion")
@@ -84,7 +85,8 @@ class RowResult(NamedTuple):
     """What became of one row. `cells` are its text as it came, in the vendor's order, also when there are too few.
 
     The first of `codes` decides the error type. `codes`, `fields`, `messages` and `fixes` go together, one of each for
-    every error. A warning is a mapping with code, message and, where there is one, fix.
+    every error. A warning is a mapping with code and message; where there are any, with severity (warning or info) and
+    with fix, suggestion or hint, of which the first that is not empty is shown.
     """
 
     row_number: int
@@ -135,7 +137,7 @@ class CodeCount:
     """How many rows got a code, and the first of them."""
 
     code: str
-    severity: Literal["error", "warning"]
+    severity: Severity
     rows: int = 0
     first_rows: list[int] = field(default_factory=list)
 
@@ -325,14 +327,25 @@ def _texts(row: RowResult) -> _Texts:
     codes = [*row.codes, *(str(warning.get("code", "")) for warning in row.warnings)]
     messages = [
         *row.messages,
-        *(f"Warning: {warning['message']}" for warning in row.warnings if warning.get("message")),
+        *(
+            f"{_severity(warning).capitalize()}: {warning['message']}"
+            for warning in row.warnings
+            if warning.get("message")
+        ),
     ]
-    fixes = [*row.fixes, *(warning.get("fix") for warning in row.warnings)]
+    fixes = [
+        *row.fixes,
+        *(warning.get("fix") or warning.get("suggestion") or warning.get("hint") for warning in row.warnings),
+    ]
     return _Texts(
         _BETWEEN_CODES.join(dict.fromkeys(codes)),
         _BETWEEN_TEXTS.join(messages),
         _BETWEEN_TEXTS.join(dict.fromkeys(str(fix) for fix in fixes if fix)),
     )
+
+
+def _severity(warning: Mapping[str, Any]) -> Severity:
+    return "info" if warning.get("severity") == "info" else "warning"
 
 
 def _added_names(columns: Sequence[str]) -> list[str]:
@@ -351,9 +364,13 @@ def _added_names(columns: Sequence[str]) -> list[str]:
 def _annotator(file: VendorFile) -> Any:
     width, starts = len(file.columns), FORMULA_STARTS
 
-    def annotate(row: RowResult, texts: _Texts) -> list[str]:
+    def annotate(row: RowResult, texts: _Texts) -> list[str | int]:
         # Not a call of `neutralised` for each cell: this line runs for every cell of the file.
-        cells = ["'" + cell if cell[:1] in starts else cell for cell in row.cells]
+        cells: list[str | int] = ["'" + cell if cell[:1] in starts else cell for cell in row.cells]
+        status = WAITING if row.verdict == "valid" else row.verdict
+        if texts is _NOTHING and len(cells) == width:
+            cells += (row.row_number, status, "", "", "")
+            return cells
         messages = texts.messages
         if len(cells) > width:
             # Kept in the message: further cells would put ours into another column.
@@ -362,9 +379,8 @@ def _annotator(file: VendorFile) -> Any:
             del cells[width:]
         elif len(cells) < width:
             cells += [""] * (width - len(cells))
-        status = WAITING if row.verdict == "valid" else row.verdict
         cells += (
-            str(row.row_number),
+            row.row_number,
             status,
             neutralised(texts.codes),
             neutralised(messages),
@@ -434,15 +450,18 @@ class _Counts:
         if texts is _NOTHING:
             return
         self._count(row.row_number, "error", row.codes)
-        if row.warnings:
-            self.with_warnings += 1
-            self._count(row.row_number, "warning", [str(warning.get("code", "")) for warning in row.warnings])
+        for severity in ("warning", "info") if row.warnings else ():
+            codes = [
+                str(warning.get("code", "")) for warning in row.warnings if _severity(warning) == severity
+            ]
+            self._count(row.row_number, severity, codes)
+            self.with_warnings += severity == "warning" and bool(codes)
         if row.verdict == "rejected" and len(self._examples) < _ROWS_SHOWN:
             self._examples.append(
                 (row.row_number, row.codes[0], _BETWEEN_TEXTS.join(row.messages), texts.suggestion)
             )
 
-    def _count(self, row_number: int, severity: Literal["error", "warning"], codes: Sequence[str]) -> None:
+    def _count(self, row_number: int, severity: Severity, codes: Sequence[str]) -> None:
         for code in set(codes):
             counted = self._codes.setdefault((severity, code), CodeCount(code, severity))
             counted.rows += 1
@@ -457,7 +476,8 @@ class _Counts:
             outcome = "completed"
         else:
             outcome = "partial" if self.total > rows["rejected"] else "failed"
-        codes = sorted(self._codes.values(), key=lambda one: (one.severity, -one.rows, one.code))
+        order = ("error", "warning", "info")
+        codes = sorted(self._codes.values(), key=lambda one: (order.index(one.severity), -one.rows, one.code))
         return Summary(upload, outcome, rows, self.with_warnings, codes, self._examples)
 
 
@@ -512,7 +532,7 @@ table { border-collapse: collapse; width: 100%; } th, td { text-align: left; pad
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .note { background: #fff4d6; border-left: 4px solid #c98a00; padding: .6rem 1rem; }
 .note.bad { background: #fde8e6; border-color: #b3261e; }
-svg { display: block; } .error { fill: #b3261e; } .warning { fill: #c98a00; }
+svg { display: block; } .error { fill: #b3261e; } .warning { fill: #c98a00; } .info { fill: #5b7fa6; }
 """
 
 
@@ -627,14 +647,16 @@ def vendor_message(summary: Summary, bucket: str) -> tuple[str, str]:
         ]
     else:
         lines += [
-            f"- {number:,} {_VERDICT_NAMES[verdict]}" for verdict, number in summary.rows.items() if number
+            f"- {_VERDICT_NAMES[verdict].capitalize()}: {number:,}"
+            for verdict, number in summary.rows.items()
+            if number
         ]
     if upload.hold_reason is not None:
         lines += ["", f"Held: {_one_line(upload.hold_reason)}"]
     errors = [code for code in summary.codes if code.severity == "error"]
     if errors:
-        lines += ["", "Why rows were rejected:"]
-        lines += [f"- {_one_line(code.code)}: {code.rows:,} rows" for code in errors[:_CODES_SHOWN]]
+        lines += ["", "Why rows were rejected, and how many:"]
+        lines += [f"- {_one_line(code.code)}: {code.rows:,}" for code in errors[:_CODES_SHOWN]]
     lines += ["", "Files:"]
     lines += [f"- {kind}: s3://{bucket}/{key}" for kind, key in summary.keys.items()]
     if "failed_rows" in summary.keys:

@@ -351,6 +351,20 @@ def test_the_summary_counts_rows_and_codes(tmp_path: Path) -> None:
     assert answer.error_file_key == f"errors/VEND001/{UPLOAD.upload_id}_errors.csv"
 
 
+def test_what_is_only_said_is_no_warning(tmp_path: Path) -> None:
+    said = {
+        "code": "OUT_OF_STOCK",
+        "severity": "info",
+        "message": "none left",
+        "suggestion": None,
+        "hint": "h",
+    }
+    answer = write_answer(tmp_path, UPLOAD, FILE, [row(1, warnings=[said])])
+    assert table(answer, "annotated")[1][-3:] == ["OUT_OF_STOCK", "Info: none left", "h"]
+    assert answer.summary.with_warnings == 0
+    assert [(code.code, code.severity) for code in answer.summary.codes] == [("OUT_OF_STOCK", "info")]
+
+
 @pytest.mark.parametrize(
     ("verdicts", "outcome"),
     [
@@ -492,8 +506,8 @@ def test_the_message_says_what_happened_without_showing_rows(tmp_path: Path) -> 
     answer = write_answer(tmp_path, UPLOAD, FILE, [row(1), row(2, "rejected", secret, **told)])
     subject, body = vendor_message(answer.summary, "uploads")
     assert subject == f"Product upload {UPLOAD.upload_id}: 1 of 2 rows rejected"
-    assert "- 1 new products" in body
-    assert "- INVALID_PRICE: 1 rows" in body
+    assert "- New products: 1\n" in body
+    assert "- INVALID_PRICE: 1\n" in body
     assert f"s3://uploads/results/VEND001/{UPLOAD.upload_id}/failed_rows.csv" in body
     assert "Unreleased" not in body
 
