@@ -11,6 +11,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
@@ -114,7 +115,7 @@ def sync(
         job.open(job_type, options, tables, run_id)
         result = SyncResult(job.job_id)
         try:
-            _attempts(source, tables, warehouse, session, held, options, result, parallel)
+            _attempts(source, tables, warehouse, held, options, result, parallel)
         except TransientError as error:
             job.wait_for_source(error)
             raise
@@ -129,30 +130,18 @@ def _attempts(
     source: Source,
     tables: Sequence[TableSpec],
     warehouse: PostgresResource,
-    session: Session,
     held: Lease,
     options: SyncOptions,
     result: SyncResult,
     parallel: int,
 ) -> None:
-    """Sync from a snapshot; when the source goes away meanwhile, what is left is synced from a new one."""
+    """Sync from a snapshot; when the source goes away meanwhile, from a new one: all tables, so that they agree."""
     doing = f"reading the {source.system} database"
 
     def attempt() -> None:
-        left = [spec for spec in tables if spec.raw_name not in result.tables]
-        # A table that is read again after the source came back joins the others in the new snapshot.
-        again = [spec for spec in tables if spec.raw_name in result.tables] if len(left) < len(tables) else []
-        settings = source.settings()
-        with source_snapshot(settings, f"mirror {source.system}", retry=False) as snapshot:
-            _sync_tables(
-                _largest_first(snapshot, [*left, *again]),
-                snapshot,
-                warehouse,
-                held,
-                options,
-                result,
-                parallel,
-            )
+        with source_snapshot(source.settings(), f"mirror {source.system}", retry=False) as snapshot:
+            ordered = _largest_first(snapshot, tables)
+            _sync_tables(ordered, snapshot, warehouse, held, options, result, parallel)
 
     retrying(attempt, doing=doing)
 
@@ -173,6 +162,8 @@ def _sync_tables(
     parallel: int,
 ) -> None:
     """Share the tables between threads, each with its own two connections."""
+    import psycopg2
+
     waiting: SimpleQueue[TableSpec] = SimpleQueue()
     for spec in specs:
         waiting.put(spec)
@@ -201,12 +192,12 @@ def _sync_tables(
     try:
         for thread in threads:
             thread.join()
-    except (
-        BaseException
-    ) as error:  # Ctrl-C, or Dagster ends the run: nothing may be written once the lease is given back
+    except BaseException as error:
+        # Ctrl-C, or Dagster ends the run: nothing may be written once the lease is given back.
         broken.append(error)
         for session in sessions:
-            session.connection.cancel()
+            with suppress(psycopg2.Error):  # it may just have ended by itself
+                session.connection.cancel()
         for thread in threads:
             thread.join()
         raise
