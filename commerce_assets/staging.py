@@ -6,8 +6,10 @@ Belongs here: what connects reading.py and rules.py with the table. Does not bel
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,28 +54,46 @@ def stage_file(
 
     A row is `valid` or `rejected` with every error that it has. Of a file with a problem nothing is staged.
     """
+
+    def chunks() -> Iterator[tuple[Header, Chunk]]:
+        for chunk in read_ahead(file.chunks()):
+            assert file.header is not None
+            yield file.header, chunk
+
+    staged = stage_chunks(session, upload_id, chunks(), settings, duplicates=duplicates)
+    if file.problem is None:
+        return dataclasses.replace(staged, header=file.header)
+    remove_staged_rows(session, upload_id)
+    return Staged(0, 0, 0, {file.problem.code: 1}, file.problem, file.header)
+
+
+def stage_chunks(
+    session: Session,
+    upload_id: str,
+    chunks: Iterable[tuple[Header, Chunk]],
+    settings: Settings,
+    *,
+    duplicates: DuplicatePolicy = "first",
+) -> Staged:
+    """Stage rows that were read already, chunk by chunk with their header; otherwise like `stage_file`."""
     remove_staged_rows(session, upload_id)
     keys, codes, rows, rejected = FileKeys(), Counter[str](), 0, 0
-    for chunk in read_ahead(file.chunks()):
-        assert file.header is not None
+    for header, chunk in chunks:
         checked = check(chunk.frame, settings)
         keys.add(checked.accepted)
         errors = checked.findings.filter(_is_error())
         refused = refused_findings(chunk.refused)
-        frame = _frame(upload_id, file.header, chunk, checked.accepted, checked.findings.vstack(refused))
+        frame = _frame(upload_id, header, chunk, checked.accepted, checked.findings.vstack(refused))
         session.copy(TABLE, _STAGED, frame.write_csv(include_header=False).encode(), csv=True)
         codes.update(errors.unique(ROW_NUMBER, keep="first", maintain_order=True)["code"].to_list())
         codes.update(row.code for row in chunk.refused)
         rows += chunk.rows
         rejected += checked.rejected.height + len(chunk.refused)
-    if file.problem is not None:
-        remove_staged_rows(session, upload_id)
-        return Staged(0, 0, 0, {file.problem.code: 1}, file.problem, file.header)
     losers = keys.losers(duplicates)
     if losers.height:
         rejected += _reject(session, upload_id, losers)
         codes.update(losers.unique(ROW_NUMBER, keep="first", maintain_order=True)["code"].to_list())
-    return Staged(rows, rows - rejected, rejected, dict(codes), None, file.header)
+    return Staged(rows, rows - rejected, rejected, dict(codes), None, None)
 
 
 def _is_error() -> pl.Expr:

@@ -1,0 +1,502 @@
+"""An upload's way from the bucket to the catalogue and back to its vendor, stage by stage.
+
+Belongs here: the order of the stages and what moves an upload on. Does not belong here: what each part does (reading,
+rules, staging, catalogue_store, answers, dynamo), and Dagster.
+
+Each stage takes the uploads that the stage before left, and moves them on in the transaction of its own work. What is
+not in Postgres can be done twice without harm: items are put once, verdicts are given once, answer files have the same
+bytes. So a run that is killed anywhere is taken up where it was. One run at a time holds the lease on uploads.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from commerce_assets.answer_store import store_answer
+from commerce_assets.answers import (
+    FileProblem,
+    RowResult,
+    Upload,
+    VendorFile,
+    cells_of,
+    error_key,
+    vendor_message,
+    write_answer,
+    write_refusal,
+)
+from commerce_assets.catalogue_store import HoldPolicy, apply_upload, complete_upload, remove_staged_rows
+from commerce_assets.dynamo import (
+    ERROR,
+    VALIDATED,
+    UploadRecord,
+    UploadRecords,
+    Verdict,
+    new_record,
+    new_upload_id,
+)
+from commerce_assets.ledger import PREFIX
+from commerce_assets.objects import ObjectVersion, UploadStore
+from commerce_assets.reading import (
+    ROW_NUMBER,
+    Chunk,
+    Header,
+    Limits,
+    ProductFile,
+    Refused,
+    read_ahead,
+)
+from commerce_assets.rules import DuplicatePolicy, Settings
+from commerce_assets.staging import stage_chunks
+from resources.aws import AwsRefusal
+from resources.leases import Lease
+from resources.sql import Session, statement
+
+if TYPE_CHECKING:
+    import polars as pl
+
+logger = logging.getLogger(__name__)
+
+DATASET = "vendor uploads"
+UPLOADS_A_STAGE = 200
+_ROWS_A_CHUNK = 25_000
+_CELLS, _CODE, _MESSAGE = "_cells", "_code", "_message"
+_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412"})
+_VENDOR_IN_NAME = re.compile(r"(VEND[A-Za-z0-9]+)[_.-]")
+
+
+@dataclass(frozen=True)
+class Onboarding:
+    """What the stages share in one run. `tell`: how a vendor's answer is announced (subject, text)."""
+
+    session: Session
+    store: UploadStore
+    records: UploadRecords
+    lease: Lease
+    limits: Limits = field(default_factory=Limits)
+    hold: HoldPolicy = field(default_factory=HoldPolicy)
+    duplicates: DuplicatePolicy = "first"
+    tell: Callable[[str, str], None] = lambda subject, text: None
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An upload at some stage: its row of commerce.upload_objects."""
+
+    object_id: int
+    version: ObjectVersion
+    stage: str
+    vendor_id: str | None
+    upload_id: str | None
+    failure: FileProblem | None
+    facts: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        assert self.upload_id is not None
+        return self.upload_id
+
+    @property
+    def vendor(self) -> str:
+        assert self.vendor_id is not None
+        return self.vendor_id
+
+    @property
+    def file_name(self) -> str:
+        return self.version.key.rpartition("/")[2]
+
+    @property
+    def header(self) -> Header:
+        return Header(tuple(self.facts["given"]), tuple(self.facts["columns"]))
+
+
+# -- the stages -----------------------------------------------------------------------------------------------
+
+
+def receive(run: Onboarding) -> list[Waiting]:
+    """seen -> received: the upload gets its id and its record. A file of no active vendor is refused and answered."""
+    uploads = _uploads(run, "seen")
+    for upload in uploads:
+        vendor_id, problem = _vendor(run, upload)
+        if vendor_id is None or (problem and problem.code == "UNKNOWN_VENDOR"):
+            assert problem is not None
+            _refuse(run, upload, problem)
+            continue
+        upload_id = new_upload_id(vendor_id, run.now())
+
+        def open_record(
+            upload: Waiting = upload,
+            vendor_id: str = vendor_id,
+            upload_id: str = upload_id,
+            problem: FileProblem | None = problem,
+        ) -> None:
+            _run(
+                run, "open_upload", upload_id=upload_id, vendor_id=vendor_id, file_name=upload.file_name[:255],
+                s3_key=upload.version.key[:500], expected_records=0,
+            )  # fmt: skip
+            _move(run, upload, "received", vendor_id=vendor_id, upload_id=upload_id, problem=problem)
+
+        _transaction(run, open_record, f"receiving {upload.version.key}")
+    return uploads
+
+
+def record(run: Onboarding) -> list[Waiting]:
+    """received -> recorded: every row as an item of UploadRecords, text as it came. Nothing of a refused file."""
+    uploads = _uploads(run, "received")
+    for upload in uploads:
+        file, refused, problem = (
+            _recorded(run, upload) if upload.failure is None else (None, [], upload.failure)
+        )
+        facts: dict[str, Any] = {"rows": 0}
+        absent: list[str] = []
+        if file is not None and file.header is not None and problem is None:
+            facts = {
+                "rows": file.rows,
+                "given": file.header.given,
+                "columns": file.header.columns,
+                "delimiter": file.dialect.delimiter,
+                "encoding": file.encoding,
+                "without_item": refused,
+            }
+            absent = [name for name in HEADER_COLUMNS if name not in file.header.columns]
+
+        def note(
+            upload: Waiting = upload,
+            facts: dict[str, Any] = facts,
+            absent: list[str] = absent,
+            problem: FileProblem | None = problem,
+        ) -> None:
+            _run(
+                run, "note_expected_rows", upload_id=upload.id, expected_records=facts["rows"], absent_columns=absent
+            )  # fmt: skip
+            _move(run, upload, "recorded", problem=problem, facts=facts)
+
+        _transaction(run, note, f"recording {upload.id}")
+    return uploads
+
+
+def validate(run: Onboarding) -> list[Waiting]:
+    """recorded -> validated: the pending items, checked by all rules, in commerce.staged_rows."""
+    uploads = _uploads(run, "recorded")
+    for upload in uploads:
+
+        def work(upload: Waiting = upload) -> None:
+            if upload.failure is None:
+                names = _run(run, "active_categories")
+                settings = Settings(frozenset(name for (name,) in names))
+                chunks = ((upload.header, chunk) for chunk in _chunks(run, upload))
+                stage_chunks(run.session, upload.id, chunks, settings, duplicates=run.duplicates)
+            _move(run, upload, "validated")
+
+        _transaction(run, work, f"checking {upload.id}")
+    return uploads
+
+
+def apply(run: Onboarding) -> list[Waiting]:
+    """validated -> applied or held: the catalogue takes the valid rows, or the upload waits for release."""
+    uploads = _uploads(run, "validated")
+    for upload in uploads:
+
+        def work(upload: Waiting = upload) -> None:
+            applied = apply_upload(run.session, upload.id, upload.vendor, hold=run.hold)
+            _move(run, upload, "held" if applied.held else "applied", facts={"held": applied.held})
+
+        _transaction(run, work, f"applying {upload.id}")
+    return uploads
+
+
+def complete(run: Onboarding) -> list[Waiting]:
+    """applied -> completed: rejected rows in validation_errors, counts in the history, verdicts at the items."""
+    uploads = _uploads(run, "applied")
+    for upload in uploads:
+        rejected = _count(run, upload, "rejected")
+
+        def work(upload: Waiting = upload, rejected: int = rejected) -> None:
+            key = error_key(upload.vendor, upload.id) if rejected else None
+            complete_upload(run.session, upload.id, upload.vendor, error_file_s3_key=key)
+
+        _transaction(run, work, f"completing {upload.id}")
+        run.records.decide(upload.id, _verdicts(run, upload), run.now())
+        seconds = round((run.now() - upload.version.last_modified).total_seconds(), 1)
+        _transaction(
+            run,
+            lambda upload=upload, seconds=seconds: _move(
+                run, upload, "completed", facts={"seconds": seconds}
+            ),  # type: ignore[misc]
+            f"completing {upload.id}",
+        )
+    return uploads
+
+
+def answer(run: Onboarding) -> dict[str, dict[str, str]]:
+    """completed -> answered: the files for the vendor on S3; upload id -> kind of file -> key."""
+    stored: dict[str, dict[str, str]] = {}
+    for upload in _uploads(run, "completed"):
+        about = Upload(upload.id, upload.vendor, upload.file_name, upload.facts.get("seconds"))
+        with tempfile.TemporaryDirectory(prefix="answer-") as folder:
+            if upload.failure is not None:
+                made = write_refusal(Path(folder), about, upload.failure)
+            else:
+                header = upload.header
+                file = VendorFile(
+                    header.given, header.columns, upload.facts["delimiter"], upload.facts["encoding"]
+                )
+                made = write_answer(Path(folder), about, file, _results(run, upload))
+            stored[upload.id] = store_answer(run.store.client, run.store.bucket, made)
+        run.tell(*vendor_message(made.summary, run.store.bucket))
+
+        def work(upload: Waiting = upload) -> None:
+            _move(run, upload, "answered", facts={"answer": stored[upload.id]})
+            remove_staged_rows(run.session, upload.id)
+
+        _transaction(run, work, f"answering {upload.id}")
+    return stored
+
+
+# -- parts of a stage -----------------------------------------------------------------------------------------
+
+HEADER_COLUMNS = (
+    *("subcategory", "description", "brand", "compare_at_price", "unit", "weight_kg", "dimensions_cm", "image_url"),
+)  # fmt: skip
+"""Columns that a file may lack."""
+
+
+def _vendor(run: Onboarding, upload: Waiting) -> tuple[str | None, FileProblem | None]:
+    """Whose file it is, by its folder or its name, and what is wrong with that."""
+    folder, _, name = upload.version.key.removeprefix(PREFIX).rpartition("/")
+    in_name = _VENDOR_IN_NAME.match(name)
+    vendor_id = folder.partition("/")[0] or (in_name[1] if in_name else "")
+    if not vendor_id:
+        return None, FileProblem(
+            "UNKNOWN_VENDOR",
+            f"Neither the folder nor the name of {upload.version.key} says whose file it is.",
+            f"Upload it as {PREFIX}<vendor id>/<name>.csv.",
+        )
+    status = _run(run, "vendor_status", vendor_id=vendor_id)
+    if not status:
+        return vendor_id, FileProblem(
+            "UNKNOWN_VENDOR", f"There is no vendor {vendor_id}.", "Ask the marketplace for your vendor id."
+        )
+    if status[0][0] != "active":
+        return vendor_id, FileProblem(
+            "INACTIVE_VENDOR",
+            f"The vendor {vendor_id} is {status[0][0]}.",
+            "Ask the marketplace to activate it.",
+        )
+    if in_name and in_name[1] != vendor_id:
+        return vendor_id, FileProblem(
+            "VENDOR_MISMATCH",
+            f"The name says {in_name[1]}, the folder says {vendor_id}.",
+            "Upload the file into its own vendor's folder.",
+        )
+    return vendor_id, None
+
+
+def _refuse(run: Onboarding, upload: Waiting, problem: FileProblem) -> None:
+    """A file of nobody we know: answered beside the others, without a record."""
+    about = Upload(f"OBJECT_{upload.object_id}", "_unknown", upload.file_name)
+    with tempfile.TemporaryDirectory(prefix="answer-") as folder:
+        store_answer(run.store.client, run.store.bucket, write_refusal(Path(folder), about, problem))
+    _transaction(
+        run, lambda: _move(run, upload, "refused", problem=problem), f"refusing {upload.version.key}"
+    )
+
+
+def _recorded(
+    run: Onboarding, upload: Waiting
+) -> tuple[ProductFile | None, list[list[Any]], FileProblem | None]:
+    """Write the rows of a file as items; the file, the rows that no item could hold, and why it was refused."""
+    try:
+        with run.store.reading(upload.version) as stream:
+            file = ProductFile(stream, run.limits)
+            written = run.records.write(upload.id, _items(file, upload, run.now()))
+    except AwsRefusal as refusal:
+        if refusal.code not in _GONE:
+            raise
+        return (
+            None,
+            [],
+            FileProblem(
+                "FILE_GONE", "The file was removed or overwritten before it was read.", "Upload it again."
+            ),
+        )
+    if file.problem is not None:
+        return file, [], FileProblem(*file.problem)
+    refused = [[one.record.row_number, one.code, one.message] for one in written.refused]
+    return file, refused, None
+
+
+def _items(file: ProductFile, upload: Waiting, now: datetime) -> Iterator[UploadRecord]:
+    for chunk in read_ahead(file.chunks()):
+        assert file.header is not None
+        rows: dict[int, dict[str, Any]] = {}
+        for number, *cells in chunk.frame.select(ROW_NUMBER, *file.header.columns).iter_rows():
+            rows[number] = dict(zip(file.header.given, cells, strict=True))
+        for one in chunk.refused:
+            rows[one.row_number] = {_CELLS: list(one.cells), _CODE: one.code, _MESSAGE: one.message}
+        for number in sorted(rows):
+            yield new_record(upload.id, upload.vendor, number, rows[number], now)
+
+
+def _chunks(run: Onboarding, upload: Waiting) -> Iterator[Chunk]:
+    """The pending items of an upload as chunks, in the order of their rows; with them the rows that have no item."""
+    missing = [
+        Refused(number, code, message, ()) for number, code, message in upload.facts.get("without_item", ())
+    ]
+    records = run.records.of_upload(upload.id)
+    while batch := list(islice(records, _ROWS_A_CHUNK)):
+        yield _chunk(upload.header, batch)
+    if missing:
+        yield Chunk(_empty(upload.header), tuple(missing))
+
+
+def _chunk(header: Header, batch: Iterable[UploadRecord]) -> Chunk:
+    import polars as pl
+
+    whole, refused = [], []
+    for one in batch:
+        data = one.product_data
+        if _CODE in data:
+            cells = tuple(str(cell) for cell in data[_CELLS])  # type: ignore[union-attr]
+            refused.append(Refused(one.row_number, str(data[_CODE]), str(data[_MESSAGE]), cells))
+        else:
+            whole.append((one.row_number, *(data[name] for name in header.given)))
+    if not whole:
+        return Chunk(_empty(header), tuple(refused))
+    frame = pl.DataFrame(whole, schema=_schema(header), orient="row")
+    return Chunk(frame, tuple(refused))
+
+
+def _empty(header: Header) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame(schema=_schema(header))
+
+
+def _schema(header: Header) -> dict[str, Any]:
+    import polars as pl
+
+    return {ROW_NUMBER: pl.Int64, **dict.fromkeys(header.columns, pl.String)}
+
+
+def _results(run: Onboarding, upload: Waiting) -> Iterator[RowResult]:
+    given = upload.header.given
+    for number, verdict, original, *lists in _stream(run, "staged_results", upload):
+        yield RowResult(number, verdict, cells_of(original, given), *lists)
+
+
+def _verdicts(run: Onboarding, upload: Waiting) -> Iterator[Verdict]:
+    if upload.failure is not None:  # found further on in the file: what came before was recorded already
+        reason = f"{upload.failure.code}: {upload.failure.message}"
+        for one in run.records.of_upload(upload.id):
+            yield Verdict(one.record_id, ERROR, reason)
+        return
+    without = [number for number, *_ in upload.facts.get("without_item", ())]
+    for record_id, valid, code, message in _stream(run, "staged_verdicts", upload, without_item=without):
+        yield Verdict(record_id, VALIDATED if valid else ERROR, None if valid else f"{code}: {message}")
+
+
+def _stream(run: Onboarding, name: str, upload: Waiting, **params: Any) -> Iterator[tuple[Any, ...]]:
+    """Rows of a statement by a cursor of the server: a million of them take no more memory than a thousand."""
+    with run.session.connection, run.session.connection.cursor("results") as cursor:
+        cursor.itersize = 5_000
+        cursor.execute(statement(f"commerce/transforms/{name}"), {"upload_id": upload.id, **params})
+        yield from cursor
+
+
+# -- the ledger -----------------------------------------------------------------------------------------------
+
+
+def _uploads(run: Onboarding, stage: str) -> list[Waiting]:
+    def read() -> list[Waiting]:
+        rows = _run(run, "open_uploads", stages=[stage], most=UPLOADS_A_STAGE)
+        return [_waiting(row) for row in rows]
+
+    return run.session.transaction(read, doing=f"looking for uploads that are {stage}")
+
+
+def _waiting(row: tuple[Any, ...]) -> Waiting:
+    (
+        object_id,
+        _,
+        key,
+        version_id,
+        etag,
+        size,
+        modified,
+        stage,
+        vendor_id,
+        upload_id,
+        code,
+        message,
+        facts,
+        _,
+    ) = row
+    return Waiting(
+        object_id,
+        ObjectVersion(key, version_id, etag, size, modified),
+        stage,
+        vendor_id,
+        upload_id,
+        FileProblem(code, message) if code else None,
+        facts or {},
+    )
+
+
+def _count(run: Onboarding, upload: Waiting, verdict: str) -> int:
+    def read() -> int:
+        with run.session.connection.cursor() as cursor:
+            cursor.execute(
+                statement("commerce/transforms/count_verdict"), {"upload_id": upload.id, "verdict": verdict}
+            )
+            return int(cursor.fetchall()[0][0])
+
+    return run.session.transaction(read, doing=f"counting the rows of {upload.id}")
+
+
+def _move(
+    run: Onboarding,
+    upload: Waiting,
+    stage: str,
+    *,
+    vendor_id: str | None = None,
+    upload_id: str | None = None,
+    problem: FileProblem | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    moved = _run(
+        run,
+        "move_upload",
+        object_id=upload.object_id,
+        at=upload.stage,
+        stage=stage,
+        vendor_id=vendor_id,
+        upload_id=upload_id,
+        failure_code=problem.code if problem else None,
+        failure_message=problem.message if problem else None,
+        file_facts=json.dumps(facts) if facts is not None else None,
+    )
+    assert moved, f"{upload.version.key} is not {upload.stage} any more"
+    logger.info("%s of %s: %s", upload.upload_id or upload_id or upload.version.key, upload.vendor_id, stage)
+
+
+def _transaction(run: Onboarding, work: Callable[[], None], doing: str) -> None:
+    def checked() -> None:
+        with run.session.connection.cursor() as cursor:
+            run.lease.check(cursor)
+        work()
+
+    run.session.transaction(checked, doing=doing)
+
+
+def _run(run: Onboarding, name: str, **params: Any) -> list[tuple[Any, ...]]:
+    return run.session.run(f"commerce/transforms/{name}", params, table="commerce.upload_objects")

@@ -1,0 +1,295 @@
+"""Uploads from the bucket to the catalogue and back, on stand-ins for S3 and DynamoDB and a real Postgres."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from commerce_assets import onboarding
+from commerce_assets.catalogue_store import HoldPolicy, release
+from commerce_assets.dynamo import PENDING, UploadRecords
+from commerce_assets.ledger import scan
+from commerce_assets.objects import UploadStore
+from commerce_assets.onboarding import Onboarding
+from commerce_assets.reading import Limits
+from resources.aws import aws_client
+from resources.database import connect
+from resources.leases import lease
+from resources.settings import AwsSettings, DatabaseSettings
+from resources.sql import Session
+from sandbox.aws import ensure_bucket
+
+HEADER = "vendor_product_id,Name,category,SKU,price,Stock\n"
+STAGES = (
+    onboarding.receive, onboarding.record, onboarding.validate, onboarding.apply, onboarding.complete, onboarding.answer,
+)  # fmt: skip
+
+
+class Marketplace:
+    """One bucket, one table of items and one warehouse."""
+
+    def __init__(self, aws: AwsSettings, warehouse: DatabaseSettings) -> None:
+        assert aws.endpoint_url is not None
+        name = uuid.uuid4().hex[:12]
+        self.store = UploadStore(f"uploads-{name}", aws)
+        ensure_bucket(int(aws.endpoint_url.rpartition(":")[2]), self.store.bucket)
+        self.client = aws_client("dynamodb", aws, connections=6)
+        self.records = UploadRecords(self.client, name=f"UploadRecords-{name}")
+        self.records.create()
+        self.warehouse = warehouse
+        self.session = Session(lambda retry: connect(warehouse, application_name="test", retry=retry))
+        self.told: list[str] = []
+
+    def put(self, name: str, content: bytes | str) -> None:
+        self.store.put(
+            f"incoming/{name}", content.encode() if isinstance(content, str) else content, "text/csv"
+        )
+
+    def run(self, *stages: Callable[[Onboarding], Any], **options: Any) -> None:
+        scan(self.session, self.store)
+        with lease(self.warehouse, onboarding.DATASET, None, holder="test", execution_id=None) as held:
+            run = Onboarding(
+                self.session, self.store, self.records, held,
+                tell=lambda subject, text: self.told.append(subject), **options,
+            )  # fmt: skip
+            for stage in stages or STAGES:
+                stage(run)
+
+    def query(self, text: str) -> list[tuple[Any, ...]]:
+        with self.session.connection, self.session.connection.cursor() as cursor:
+            cursor.execute(text)
+            return cursor.fetchall()
+
+    def answers(self) -> dict[str, bytes]:
+        listed = self.store.client.list_objects_v2(Bucket=self.store.bucket).get("Contents", ())
+        keys = [found["Key"] for found in listed if not found["Key"].startswith("incoming/")]
+        return {
+            key: self.store.client.get_object(Bucket=self.store.bucket, Key=key)["Body"].read()
+            for key in keys
+        }
+
+    def answer(self, kind: str) -> bytes:
+        (content,) = [content for key, content in self.answers().items() if kind in key.rpartition("/")[2]]
+        return content
+
+    def close(self) -> None:
+        self.session.close()
+        self.store.close()
+        self.client.close()
+
+
+@pytest.fixture
+def market(aws: AwsSettings, warehouse_as: Callable[[str], DatabaseSettings]) -> Iterator[Marketplace]:
+    made = Marketplace(aws, warehouse_as("commerce_etl"))
+    yield made
+    made.close()
+
+
+GOOD = HEADER + "P1,A,Books,S1,1.00,5\nP2,B,Books,S2,2.00,6\n"
+
+
+def test_a_file_becomes_products_and_an_answer(market: Marketplace) -> None:
+    market.put("VEND001/VEND001_20261121_100000.csv", GOOD + "P3,C,Bookz,S3,x,1\nP4,short\n")
+    market.run()
+    assert market.query("select sku, price::text from product_catalog order by 1") == [
+        ("S1", "1.00"),
+        ("S2", "2.00"),
+    ]
+    ((upload_id, *counts),) = market.query(
+        "select upload_id, total_records, valid_records, error_records, status from upload_history"
+    )
+    assert counts == [4, 2, 2, "partial"]
+    assert market.records.count_by_status(upload_id) == {"validated": 2, "error": 2}
+    assert market.query("select row_number, error_type from validation_errors order by 1") == [
+        (3, "INVALID_PRICE"),
+        (4, "TOO_FEW_CELLS"),
+    ]
+    summary = json.loads(market.answer("summary.json"))
+    assert market.query("select stage from commerce.upload_objects") == [("answered",)]
+    assert market.query("select count(*) from commerce.staged_rows") == [(0,)]
+    annotated = list(csv.reader(io.StringIO(market.answer("annotated").decode("utf-8-sig"))))
+    assert [row[:2] for row in annotated[1:]] == [["P1", "A"], ["P2", "B"], ["P3", "C"], ["P4", "short"]]
+    assert summary
+    assert len(market.told) == 1
+
+
+def test_the_same_file_again_changes_nothing(market: Marketplace) -> None:
+    market.put("VEND001/a.csv", GOOD)
+    market.run()
+    before = market.query("select ctid, xmin, product_id from commerce.products order by 3")
+    market.put("VEND001/b.csv", GOOD)
+    market.run()
+    assert market.query("select ctid, xmin, product_id from commerce.products order by 3") == before
+    assert market.query("select status, count(*) from upload_history group by 1") == [("completed", 2)]
+
+
+def test_running_again_without_a_new_file_does_nothing(market: Marketplace) -> None:
+    market.put("VEND001/a.csv", GOOD)
+    market.run()
+    before = market.answers()
+    market.run()
+    assert market.answers() == before
+    assert len(market.told) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("VEND001/a.csv", "", "EMPTY_FILE"),
+        ("VEND001/a.csv", HEADER, "HEADER_ONLY"),
+        ("VEND001/a.csv", "sku,price\n1,2\n", "MISSING_COLUMNS"),
+        ("VEND001/a.csv", b"PK\x03\x04xl/workbook", "ZIP_FILE"),
+        ("VEND001/a.csv", GOOD * 2, None),
+        ("VEND002/VEND001_x.csv", GOOD, "VENDOR_MISMATCH"),
+    ],
+)
+def test_a_file_that_is_refused_is_answered_with_a_code(
+    market: Marketplace, name: str, content: str, code: str | None
+) -> None:
+    market.put(name, content)
+    market.run()
+    assert market.query("select stage, failure_code from commerce.upload_objects") == [("answered", code)]
+    assert code is None or code.encode() in market.answer("summary.json")
+    assert market.query("select count(*) from upload_history where status = 'processing'") == [(0,)]
+
+
+@pytest.mark.parametrize("name", ["VEND404/a.csv", "a.csv"])
+def test_a_file_of_nobody_is_refused(market: Marketplace, name: str) -> None:
+    market.put(name, GOOD)
+    market.run()
+    assert market.query("select stage, failure_code from commerce.upload_objects") == [
+        ("refused", "UNKNOWN_VENDOR")
+    ]
+    assert b"UNKNOWN_VENDOR" in market.answer("summary.json")
+
+
+def test_too_many_rows_leave_nothing_pending(market: Marketplace) -> None:
+    market.put("VEND001/a.csv", HEADER + "".join(f"P{n},A,Books,S{n},1,1\n" for n in range(60_000)))
+    market.run(limits=Limits(rows=40_000))
+    ((upload_id, status),) = market.query("select upload_id, status from upload_history")
+    assert status == "failed"
+    assert PENDING not in market.records.count_by_status(upload_id)
+    assert market.query("select count(*) from products") == [(0,)]
+
+
+def test_a_file_that_is_overwritten_is_two_uploads_in_their_order(market: Marketplace) -> None:
+    market.put("VEND001/a.csv", GOOD)
+    scan(market.session, market.store)
+    market.put("VEND001/a.csv", GOOD.replace("1.00", "9.00"))
+    market.run()
+    assert market.query("select price::text from products order by sku") == [("9.00",), ("2.00",)]
+    assert market.query("select count(*) from upload_history") == [(2,)]
+
+
+def test_a_held_upload_goes_on_when_it_is_released(market: Marketplace) -> None:
+    market.put("VEND001/a.csv", GOOD)
+    market.run()
+    market.put("VEND001/b.csv", GOOD.replace("1.00", "100.00").replace("2.00", "200.00"))
+    market.run(hold=HoldPolicy(minimum_products=1))
+    assert market.query("select stage from commerce.upload_objects order by object_id") == [
+        ("answered",),
+        ("held",),
+    ]
+    ((upload_id,),) = market.query("select upload_id from commerce.upload_objects where stage = 'held'")
+    market.session.transaction(lambda: release(market.session, upload_id), doing="releasing")
+    market.query(
+        f"update commerce.upload_objects set stage = 'validated' where upload_id = '{upload_id}' returning 1"
+    )
+    market.run(hold=HoldPolicy(minimum_products=1))
+    assert market.query("select price::text from products order by sku") == [("100.00",), ("200.00",)]
+
+
+class Killed(BaseException):
+    """As sudden as kill -9, but the test goes on."""
+
+
+def test_a_run_that_ends_anywhere_is_taken_up_where_it_was(
+    market: Marketplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every statement and every call to DynamoDB and S3 is the last one of some run."""
+    content = GOOD + "P3,C,Bookz,S3,x,1\nP4,D,Books,S1,3,1\nP5,short\n"
+    market.put("VEND001/a.csv", content)
+    point = count = 0
+    original_run, original_write, original_put = Session.run, UploadRecords.write, onboarding.store_answer
+
+    def counted(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count == point:
+                raise Killed
+            result = original(*args, **kwargs)
+            count += 1
+            if count == point:
+                raise Killed
+            return result
+
+        return call
+
+    monkeypatch.setattr(Session, "run", counted(original_run))
+    monkeypatch.setattr(UploadRecords, "write", counted(original_write))
+    monkeypatch.setattr(onboarding, "store_answer", counted(original_put))
+    kills = 0
+    for point in range(1, 2000):
+        count = 0
+        try:
+            market.run()
+            if count < point:
+                break
+        except Killed:
+            kills += 1
+            market.session.connection.close()
+            market.session.connection = connect(market.warehouse, application_name="test")
+    assert kills > 40
+    assert market.query("select sku, price::text from products order by 1") == [
+        ("S1", "1.00"),
+        ("S2", "2.00"),
+    ]
+    assert market.query("select total_records, valid_records, error_records, status from upload_history") == [
+        (5, 2, 3, "partial")
+    ]
+    assert market.query("select row_number, error_type from validation_errors order by 1") == [
+        (3, "INVALID_PRICE"),
+        (4, "DUPLICATE_SKU"),
+        (5, "TOO_FEW_CELLS"),
+    ]
+    assert market.query("select stage from commerce.upload_objects") == [("answered",)]
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["P1", "P2", "P3", ""]),
+        st.sampled_from(["Books", "Bookz"]),
+        st.sampled_from(["S1", "S2", "S3"]),
+        st.sampled_from(["1.00", "2.50", "x", "-1"]),
+        st.sampled_from(["0", "7", "1.5"]),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(ROWS)
+def test_every_row_ends_in_exactly_one_verdict(market: Marketplace, rows: list[tuple[str, ...]]) -> None:
+    market.put(
+        "VEND001/a.csv",
+        HEADER + "".join(f"{key},N,{rest}\n" for key, *cells in rows for rest in [",".join(cells)]),
+    )
+    market.run()
+    ((total, valid, errors),) = market.query(
+        "select total_records, valid_records, error_records from upload_history order by upload_timestamp desc, upload_id limit 1"
+    )
+    assert total == len(rows) == valid + errors
