@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from fullbay_assets.parsing import InvalidField, day
 from resources.failures import permanent, transient
 from resources.redaction import redact
 
@@ -143,7 +144,7 @@ def decode_page(body: bytes, *, doing: str) -> PageAnswer | Refusal:
     refusal = _refusal(envelope, body, doing)
     if refusal is not None:
         return refusal
-    return _page(envelope, [_record(raw) for raw in envelope.resultSet or ()], doing)
+    return _page(envelope, [record_of(raw) for raw in envelope.resultSet or ()], doing)
 
 
 def escape_control_characters(payload: bytes) -> bytes:
@@ -234,7 +235,7 @@ def _decode_tolerantly(body: bytes, doing: str) -> PageAnswer | Refusal:
     if refusal is not None:
         return refusal
     elements: list[bytes | msgspec.Raw] = [body[first:last] for first, last in spans]
-    return _page(envelope, [_record(raw) for raw in elements or envelope.resultSet or ()], doing)
+    return _page(envelope, [record_of(raw) for raw in elements or envelope.resultSet or ()], doing)
 
 
 def _cut_into_elements(body: bytes) -> tuple[bytes, list[tuple[int, int]]]:
@@ -273,7 +274,8 @@ def _only_separators(body: bytes, start: int, spans: list[tuple[int, int]], end:
     return True
 
 
-def _record(raw: bytes | msgspec.Raw) -> Record:
+def record_of(raw: bytes | msgspec.Raw) -> Record:
+    """What one element is: its key, its date, its fault. The only judge of them, for a load and for a replay alike."""
     try:
         return _headed(raw, raw, repaired=False)
     except msgspec.ValidationError:
@@ -287,8 +289,8 @@ def _record(raw: bytes | msgspec.Raw) -> Record:
                 return _headed(repaired, repaired, repaired=True)
             except (msgspec.DecodeError, RecursionError):
                 pass  # control characters were not all: kept as received, with the first reason
-        key, day = _scanned(payload, b'"primaryKey"'), _scanned(payload, b'"invoiceDate"')
-        return Record(payload, key, _calendar_date(day), problem=f"no valid JSON: {error}")
+        key, dated = _scanned(payload, b'"primaryKey"'), _scanned(payload, b'"invoiceDate"')
+        return Record(payload, key, _calendar_date(dated), problem=f"no valid JSON: {error}")
 
 
 def _headed(payload: bytes | msgspec.Raw, text: bytes | msgspec.Raw, *, repaired: bool) -> Record:
@@ -304,12 +306,10 @@ def _headed(payload: bytes | msgspec.Raw, text: bytes | msgspec.Raw, *, repaired
 
 
 def _calendar_date(value: object) -> date | None:
-    """Return the date of exactly `YYYY-MM-DD`, None for everything else (`0000-00-00`, empty, a number)."""
-    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        return None
+    """Return the date that storing the invoice reads there too, None where it finds none (`0000-00-00`, a number)."""
     try:
-        return date.fromisoformat(value)
-    except ValueError:
+        return day({"invoiceDate": value}, "invoiceDate")
+    except InvalidField:
         return None
 
 

@@ -25,7 +25,7 @@ from fullbay_assets.ingestion import (
     refresh_summary,
     refresh_work_orders,
 )
-from fullbay_assets.parsing import InvalidField, InvalidInvoice, day, decode, key
+from fullbay_assets.protocol import record_of
 from fullbay_assets.raw_store import RawStore
 from fullbay_assets.resources import FullbayResource
 from resources import redaction
@@ -112,16 +112,13 @@ def replay(
 
 
 def _received(session: Session, one: Held, payload: bytes | None) -> ReceivedInvoice:
-    body = _payload(session, one.id) if payload is None else payload
-    invoice_id, dated = one.invoice_id, one.invoice_date
-    try:
-        document = decode(body)
-        invoice_id = key(document, "primaryKey") or invoice_id
-        dated = day(document, "invoiceDate") or dated
-    except (InvalidInvoice, InvalidField):
-        pass  # storing it gives the same reason, and records it
-    asked = dated or date.today()
-    return ReceivedInvoice(one.shop_key, asked, asked, 1, 0, body, invoice_id, dated)
+    """The document as a load would deliver it: read by the same judge, so that nothing passes here and not there."""
+    record = record_of(_payload(session, one.id) if payload is None else payload)
+    asked = record.invoice_date or one.invoice_date or date.today()
+    return ReceivedInvoice(
+        *(one.shop_key, asked, asked, 1, 0, bytes(record.payload)),
+        *(record.primary_key, record.invoice_date, record.repaired, record.problem),
+    )
 
 
 def _payload(session: Session, quarantine_id: int) -> bytes:

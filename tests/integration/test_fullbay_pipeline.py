@@ -373,6 +373,22 @@ def test_a_replay_that_is_refused_again_leaves_a_newer_version_held(pipeline: Pi
     assert pipeline.query("select resolution from invoice_quarantine") == [(None,)]
 
 
+@pytest.mark.parametrize("key", [12.5, True], ids=str)
+def test_a_replay_without_a_fix_stores_nothing_that_a_load_refuses(pipeline: Pipeline, key: object) -> None:
+    """It read the key by another rule and stored 12.5 as a text; each later run flagged that missing and held it again."""
+    document = {**pipeline.server.overlay.invoice(a_key(pipeline.server)), "primaryKey": key}
+    pipeline.server.overlay.add("DEFAULT", FIRST, document)
+    pipeline.run()
+    stored = pipeline.value("select count(*) from fullbay_raw_data")
+    with pipeline.warehouse.session("test") as session:
+        held = held_invoices(session, None, None)
+    with running_step(pipeline.warehouse, "replay", "replay-1") as step:
+        done = replay(step, pipeline.fullbay, held)
+    assert ([one.reason for one in held], done.held) == (["UNUSABLE_KEY"], [held[0].id])
+    assert pipeline.value("select count(*) from fullbay_raw_data") == stored
+    assert pipeline.query("select reason, resolved_at from invoice_quarantine") == [("UNUSABLE_KEY", None)]
+
+
 def test_an_older_held_version_never_overwrites_a_newer_one(pipeline: Pipeline) -> None:
     key = a_key(pipeline.server)
     pipeline.server.overlay.edit(key, lambda invoice: invoice.update(total="n/a"))

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fullbay_assets.parsing import day
 from fullbay_assets.protocol import (
     PageAnswer,
     Record,
@@ -182,6 +183,15 @@ def test_a_key_of_another_kind_is_no_key_and_says_so(value: bytes) -> None:
 def test_a_date_that_is_none_is_left_out(value: str) -> None:
     (record,) = records(body(b'{"primaryKey":"1","invoiceDate":' + value.encode() + b"}"))
     assert (record.primary_key, record.invoice_date) == ("1", None)
+
+
+@pytest.mark.parametrize(
+    "value", ["2026-10-01", " 2026-10-01", "2026-10-01 00:00:00", "2026-10-01T08:00:00Z"]
+)
+def test_the_date_of_a_record_is_the_one_that_storing_it_reads(value: str) -> None:
+    """Where the two differ, a replay builds the lines of another date than the invoice was stored for."""
+    (record,) = records(body(b'{"primaryKey":"1","invoiceDate":"' + value.encode() + b'"}'))
+    assert record.invoice_date == day({"invoiceDate": value}, "invoiceDate") == date(2026, 10, 1)
 
 
 @pytest.mark.parametrize(("value", "count"), [("3", 3), (3, 3), (3.0, 3), (" 3 ", 3)])
