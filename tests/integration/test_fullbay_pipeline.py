@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fullbay_assets.execution import running_step
-from fullbay_assets.ingestion import build_lines
+from fullbay_assets.ingestion import build_lines, close_execution
 from fullbay_assets.replay import held_invoices, replay
 from resources.failures import PermanentError, PipelineError
 from resources.settings import DatabaseSettings
@@ -375,7 +375,7 @@ def test_a_replay_that_is_refused_again_leaves_a_newer_version_held(pipeline: Pi
 
 @pytest.mark.parametrize("key", [12.5, True], ids=str)
 def test_a_replay_without_a_fix_stores_nothing_that_a_load_refuses(pipeline: Pipeline, key: object) -> None:
-    """It read the key by another rule and stored 12.5 as a text; each later run flagged that missing and held it again."""
+    """It read the key by another rule and stored 12.5 as a text; each later run flagged it missing and held it again."""
     document = {**pipeline.server.overlay.invoice(a_key(pipeline.server)), "primaryKey": key}
     pipeline.server.overlay.add("DEFAULT", FIRST, document)
     pipeline.run()
@@ -756,25 +756,67 @@ def test_other_dates_may_be_written_at_the_same_time(pipeline: Pipeline) -> None
 def test_a_run_that_is_alive_is_never_taken_for_an_interrupted_one(pipeline: Pipeline) -> None:
     """The record of a load from the command line that took longer than 6 hours was ended by the next run's start."""
 
-    def status_after_another_run_began(label: str) -> str:
-        pipeline.query("update ingestion_metadata set start_time = start_time - interval '7 hours'")
+    def minutes_later(label: str) -> str:
+        """The status when another run begins two minutes after everything so far."""
+        pipeline.query("update ingestion_metadata set start_time = start_time - interval '2 minutes'")
+        pipeline.query(
+            "update performance_metrics_log set metric_timestamp = metric_timestamp - interval '2 minutes'"
+        )
+        return after_another_run(label)
+
+    def after_another_run(label: str) -> str:
         with running_step(pipeline.warehouse, "another", f"another {label}"):
             pass
-        status: str = pipeline.value("select status from ingestion_metadata where execution_id = 'long'")
-        return status
+        found: str = pipeline.value("select status from ingestion_metadata where execution_id = 'long'")
+        return found
 
     with running_step(pipeline.warehouse, "first", "long"):
-        assert status_after_another_run_began("in its step") == "RUNNING"
-    assert status_after_another_run_began("between two steps") == "RUNNING"
+        assert minutes_later("in its step") == "RUNNING"
+        assert failed_runs(pipeline) == {}
+    assert after_another_run("between two steps") == "RUNNING"
+    assert failed_runs(pipeline) == {}
+    # Each step in a process of its own, and the next one late: taken for killed, and opened again by it.
+    assert minutes_later("long after its step") == "ERROR"
+    with running_step(pipeline.warehouse, "second", "long") as step:
+        assert minutes_later("in its second step") == "RUNNING"
+        # Its records' connection is lost and with it the lock; the lease still says that it is at work.
+        step.lease(FIRST, LAST)
+        terminate(pipeline, "journal long")
+        assert minutes_later("without its records") == "RUNNING"
+    with running_step(pipeline.warehouse, "third", "long") as step:
+        terminate(pipeline, "journal long")
+        assert minutes_later("alive, with nothing to show it") == "ERROR"
+        close_execution(step)
+    assert pipeline.query(
+        "select status, error_type from ingestion_metadata where execution_id = 'long'"
+    ) == [("SUCCESS", None)]
+
+
+def test_a_killed_run_is_shown_at_once_and_closed_by_the_next_one(pipeline: Pipeline) -> None:
+    """It stayed RUNNING for 6 hours and longer, and the query of the first look said that nothing had failed."""
     pipeline.query(
-        "update performance_metrics_log set metric_timestamp = metric_timestamp - interval '7 hours'"
+        "insert into ingestion_metadata (execution_id, start_time, status) values ('killed', now(), 'RUNNING')"
     )
-    with running_step(pipeline.warehouse, "second", "long"):
-        assert status_after_another_run_began("in its second step") == "RUNNING"
-    pipeline.query(
-        "update performance_metrics_log set metric_timestamp = metric_timestamp - interval '7 hours'"
-    )
-    assert status_after_another_run_began("when it was killed") == "ERROR"
+    assert failed_runs(pipeline) == {}, "within its first minute it may be between two steps"
+    pipeline.query("update ingestion_metadata set start_time = start_time - interval '2 minutes'")
+    assert "No process of this run is alive" in failed_runs(pipeline)["killed"]
+    pipeline.run()
+    assert "killed, or its machine lost" in failed_runs(pipeline)["killed"]
+    assert pipeline.query("select status, error_type from ingestion_metadata where end_time is not null") == [
+        ("ERROR", "INTERRUPTED"),
+        ("SUCCESS", None),
+    ]
+
+
+def failed_runs(pipeline: Pipeline) -> dict[str, str]:
+    found = pipeline.query("select execution_id, error_summary from get_recent_executions_with_errors(24)")
+    return dict(found)
+
+
+def terminate(pipeline: Pipeline, application_name: str) -> None:
+    """End the connections of that name as a server does that lost them, and wait until they are gone."""
+    of_that_name = "from pg_stat_activity where application_name = %s and datname = current_database()"
+    assert pipeline.query(f"select pg_terminate_backend(pid, 5000) {of_that_name}", (application_name,))
 
 
 def test_open_balances_are_read_from_the_first_partition_on(

@@ -1,4 +1,4 @@
--- The three reporting functions of the seed. Each log table is aggregated on its own before the join: joined first, the published ones
+-- The three reporting functions of the seed, and what tells a killed run from one at work. Each log table is aggregated on its own before the join: joined first, the published ones
 -- multiplied the row counts of six tables. Days are UTC days whatever the session's zone.
 
 -- One row for a known run, none for an unknown one. Errors of calls and queries are the rows with an error_message.
@@ -40,8 +40,30 @@ language sql stable as $$
     where m.execution_id = p_execution_id
 $$;
 
--- Runs started within the last p_hours_back hours that have an error row or the status ERROR, newest first. error_summary: the distinct
--- messages in alphabetical order; a failed run without error rows gives its own message.
+-- Runs that are RUNNING by their row and of which nothing is alive: none of their steps began or ended for a minute, and no connection
+-- holds their lock (hold_execution.sql). A step holds it while it works, and a Dagster run between two steps as well; the minute is for
+-- steps with a process each. One row per run.
+create or replace function fullbay.abandoned_executions()
+returns table (execution_id varchar(255))
+language sql stable as $$
+    select m.execution_id
+    from fullbay.ingestion_metadata as m
+    where m.status = 'RUNNING'
+        and m.start_time < clock_timestamp() - interval '1 minute'
+        and not exists (
+            select from fullbay.performance_metrics_log as step
+            where step.execution_id = m.execution_id and step.metric_timestamp > clock_timestamp() - interval '1 minute'
+        )
+        and not exists (
+            select from pg_catalog.pg_locks as held
+            where held.locktype = 'advisory' and held.classid = 7422 and held.objid = hashtext(m.execution_id)::oid
+                and held.objsubid = 2 and held.granted
+                and held.database = (select d.oid from pg_catalog.pg_database as d where d.datname = current_database())
+        )
+$$;
+
+-- Runs started within the last p_hours_back hours that have an error row or the status ERROR, or were killed and not closed yet, newest
+-- first. error_summary: the distinct messages in alphabetical order; a failed run without error rows gives its own message.
 create or replace function fullbay.get_recent_executions_with_errors(p_hours_back integer default 24)
 returns table (
     execution_id varchar(255), start_time timestamptz, status varchar(50), error_count integer, critical_errors integer,
@@ -50,8 +72,12 @@ returns table (
 language sql stable as $$
     select
         m.execution_id, m.start_time, m.status, errors.n, errors.critical,
-        coalesce(errors.messages, m.error_message)
+        coalesce(
+            errors.messages, m.error_message,
+            case when killed.execution_id is not null then 'No process of this run is alive: killed. The next run closes its record.' end
+        )
     from fullbay.ingestion_metadata as m
+    left join fullbay.abandoned_executions() as killed on killed.execution_id = m.execution_id
     cross join lateral (
         select
             count(*)::integer as n,
@@ -61,7 +87,7 @@ language sql stable as $$
         where l.execution_id = m.execution_id
     ) as errors
     where m.start_time >= current_timestamp - make_interval(hours => p_hours_back)
-        and (errors.n > 0 or m.status = 'ERROR')
+        and (errors.n > 0 or m.status = 'ERROR' or killed.execution_id is not null)
     order by m.start_time desc, m.id desc
 $$;
 

@@ -1,5 +1,6 @@
 -- A run that came to its end, with its counts taken from what it logged. Key: execution_id. May be re-run.
--- SUCCESS: nothing is held back; PARTIAL: some invoices are in the quarantine; the rest is stored. One that failed stays failed.
+-- SUCCESS: nothing is held back; PARTIAL: some invoices are in the quarantine; the rest is stored. One that failed stays failed;
+-- one that was taken for killed and comes to its end was not.
 with held as (
     select count(distinct coalesce(fullbay_invoice_id, payload_hash)) as held
     from fullbay.invoice_quarantine where execution_id = %(execution_id)s and resolved_at is null
@@ -42,6 +43,6 @@ set status = case when held.held > 0 then 'PARTIAL' else 'SUCCESS' end,
     error_type = null,
     error_stack_trace = null
 from fullbay.run_counts(%(execution_id)s) as seen, held, calls, queries, stages
-where run.execution_id = %(execution_id)s and run.status <> 'ERROR'
+where run.execution_id = %(execution_id)s and (run.status <> 'ERROR' or run.error_type = 'INTERRUPTED')
 returning run.status, run.records_processed, run.records_inserted, run.records_updated, run.records_failed,
     run.line_items_created, run.total_duration_seconds, run.db_query_count, run.api_error_count
