@@ -7,13 +7,13 @@ Orchestration only, and free of dagster: batches, threads and counts. How one ba
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
 from typing import Any, TypeVar
 
-from fullbay_assets.client import ClientStats, FullbayClient, ReceivedInvoice
+from fullbay_assets.client import ENDPOINT, ClientStats, FullbayClient, ReceivedInvoice
 from fullbay_assets.document_spool import DocumentSpool
 from fullbay_assets.execution import Step
 from fullbay_assets.flattening import FlatteningRules
@@ -27,7 +27,7 @@ from fullbay_assets.line_store import (
 )
 from fullbay_assets.raw_store import RawCounts, RawStore
 from fullbay_assets.rules import RULES
-from resources.failures import PipelineError, permanent
+from resources.failures import PermanentError, PipelineError, TransientError
 from resources.pipelining import Writers, fewer_collections, prefetched
 from resources.settings import FullbaySettings, Shop
 from resources.sql import Session
@@ -91,8 +91,9 @@ def ingest(
 ) -> Ingested:
     """Read the invoices dated `first` to `last` of every shop and store what is new or changed.
 
-    A window is stored only when the source delivered it whole. Raises what the client raises; batches that were stored
-    before stay, and the next run of the same dates completes them.
+    A window is stored only when the source delivered it whole. When no shop could be read, raises what the client
+    raised, in one error that names every shop. Batches that were stored before stay, and the next run of the same dates
+    completes them.
     """
     result = Ingested()
     with step.journal.stage("API_FETCH") as facts, fewer_collections():
@@ -101,7 +102,7 @@ def ingest(
         stores = [
             RawStore(step.session(), lease, step.execution_id, spool, shops=shops) for _ in range(WRITERS)
         ]
-        failures: list[PipelineError] = []
+        failures: dict[str, PipelineError] = {}
         for shop in settings.shops:
             try:
                 with FullbayClient(settings, shop, on_request=step.journal.api_call) as client:
@@ -109,9 +110,9 @@ def ingest(
                     result.add(shop, client.stats)
                 result.counts.vanished += stores[0].flag_missing(shop.key, first, last)
             except PipelineError as failure:
-                failures.append(failure)
+                failures[shop.key] = failure
                 if len(failures) == len(settings.shops):
-                    raise
+                    raise _no_shop_read(failures) from failure
                 # The other shops' invoices go on to lines and summaries; the run fails when they are there.
                 step.journal.error(failure, step=step.name, shop=shop.key)
         facts.update(records=result.delivered, batch_size=BATCH_INVOICES)
@@ -122,6 +123,26 @@ def ingest(
         errors=_held(result.counts.quarantined),
     )
     return result
+
+
+def _no_shop_read(failures: dict[str, PipelineError]) -> PipelineError:
+    """The error of the only shop, or one that names every shop."""
+    if len(failures) == 1:
+        return next(iter(failures.values()))
+    return _unread_shops(
+        [(shop, str(failure), isinstance(failure, TransientError)) for shop, failure in failures.items()],
+        "Put right what it names and run the same dates again.",
+    )
+
+
+def _unread_shops(shops: Sequence[tuple[str, str, bool]], do_next: str) -> PipelineError:
+    """One error for shops given as (key, message, whether it was transient); transient when all of them were."""
+    passing = all(transient for _, _, transient in shops)
+    return (TransientError if passing else PermanentError)(
+        f"reading {len(shops)} of the shops from Fullbay ({ENDPOINT})",
+        "; ".join(f"shop {shop}: {message}" for shop, message, _ in shops),
+        "Run the same dates again later." if passing else do_next,
+    )
 
 
 def _store_all(stores: list[RawStore], source: Iterator[list[ReceivedInvoice]], counts: RawCounts) -> None:
@@ -283,7 +304,7 @@ def track_unchanged(step: Step) -> int:
 def close_execution(step: Step) -> dict[str, Any]:
     """Close the run's row with what its steps logged; the facts in it.
 
-    Raises PermanentError, after all else is done, when a shop could not be read.
+    Raises, after all else is done, when a shop could not be read: TransientError when trying again may help with all.
     """
     step.journal.flush()
     session = step.main
@@ -309,10 +330,9 @@ def close_execution(step: Step) -> dict[str, Any]:
         doing="looking for shops that were not read",
     )
     if unread:
-        raise permanent(
-            f"reading {len(unread)} of the shops from Fullbay (getInvoices.php)",
-            found="; ".join(message for (message,) in unread),
-            do_next="Put right what it names and run the same dates again; the other shops are complete.",
+        raise _unread_shops(
+            [(shop, message, kind == TransientError.__name__) for shop, message, kind in unread],
+            "Put right what it names and run the same dates again; the other shops are complete.",
         )
     return dict(zip(names, rows[0], strict=True)) if rows else {"status": "ERROR"}
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fullbay_assets.execution import running_step
 from fullbay_assets.ingestion import build_lines, close_execution
 from fullbay_assets.replay import held_invoices, replay
-from resources.failures import PermanentError, PipelineError
+from resources.failures import PermanentError, PipelineError, TransientError
 from resources.settings import DatabaseSettings
 from sandbox.fullbay.fixtures import hostile_invoices
 from sandbox.fullbay.invoices import expected_day_totals
@@ -375,7 +375,7 @@ def test_a_replay_that_is_refused_again_leaves_a_newer_version_held(pipeline: Pi
 
 @pytest.mark.parametrize("key", [12.5, True], ids=str)
 def test_a_replay_without_a_fix_stores_nothing_that_a_load_refuses(pipeline: Pipeline, key: object) -> None:
-    """It read the key by another rule and stored 12.5 as a text; each later run flagged it missing and held it again."""
+    """It read the key by another rule and stored 12.5 as a text; each later run flagged it missing and held it."""
     document = {**pipeline.server.overlay.invoice(a_key(pipeline.server)), "primaryKey": key}
     pipeline.server.overlay.add("DEFAULT", FIRST, document)
     pipeline.run()
@@ -615,14 +615,14 @@ def test_a_fault_of_the_source_costs_time_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    ("fault", "words", "calls"),
+    ("fault", "words", "calls", "passing"),
     [
-        ({"kind": "http", "status": 401, "times": 99}, "401", 3),
-        ({"kind": "fail", "message": "Invalid API key", "times": 99}, "Invalid API key", 3),
-        ({"kind": "fail", "message": "Database is busy", "times": 99}, "Database is busy", 12),
-        ({"kind": "other_status", "times": 99}, "OK", None),
-        ({"kind": "error_field", "times": 99}, "Something went wrong", None),
-        ({"kind": "http", "status": 429, "retry_after": 4000, "times": 99}, "4000", 3),
+        ({"kind": "http", "status": 401, "times": 99}, "401", 3, False),
+        ({"kind": "fail", "message": "Invalid API key", "times": 99}, "Invalid API key", 3, False),
+        ({"kind": "fail", "message": "Database is busy", "times": 99}, "Database is busy", 12, True),
+        ({"kind": "other_status", "times": 99}, "OK", None, False),
+        ({"kind": "error_field", "times": 99}, "Something went wrong", None, True),
+        ({"kind": "http", "status": 429, "retry_after": 4000, "times": 99}, "4000", 3, True),
     ],
     ids=["401", "wrong-key", "fail", "other-status", "error-field", "long-retry-after"],
 )
@@ -632,6 +632,7 @@ def test_a_refusal_is_passed_on_and_recorded(
     fault: dict[str, object],
     words: str,
     calls: int | None,
+    passing: bool,
 ) -> None:
     quick(pipeline, monkeypatch)
     pipeline.server.fault(**fault)  # type: ignore[arg-type]
@@ -639,6 +640,10 @@ def test_a_refusal_is_passed_on_and_recorded(
         pipeline.run(execution_id="refused")
     assert words in str(refused.value)
     assert "key-of" not in str(refused.value)
+    # The last shop alone was named, as if the others had been read.
+    for shop in pipeline.fullbay.settings().shops:
+        assert f"shop {shop.key}: " in str(refused.value)
+    assert isinstance(refused.value, TransientError) == passing
     if calls is not None:
         assert len(pipeline.server.requests) == calls
     status, message = pipeline.query("select status, error_message from ingestion_metadata")[0]
@@ -668,6 +673,22 @@ def test_one_shops_refused_key_keeps_no_other_shop_waiting(pipeline: Pipeline) -
     assert pipeline.value("select bool_and(processed) from fullbay_raw_data")
     assert revenue(pipeline) == pipeline.value("select sum(total_amount) from invoice_headers")
     assert pipeline.value("select count(*) from invoice_headers where missing_since is not null") == 0
+
+
+def test_one_shop_that_fails_for_a_while_fails_the_run_as_transient(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended as a permanent error, which nothing and nobody tries again."""
+    quick(pipeline, monkeypatch)
+    pipeline.server.fault("fail", message="Database is busy", times=4)
+    first, *others = (shop.key for shop in pipeline.fullbay.settings().shops)
+    with pytest.raises(
+        TransientError, match=f"reading 1 of the shops .*: shop {first}: .*Database is busy"
+    ) as failed:
+        pipeline.run(execution_id="two of three")
+    assert not any(f"shop {other}" in str(failed.value) for other in others)
+    stored = pipeline.query("select distinct shop_key from invoice_headers order by 1")
+    assert stored == [(other,) for other in others]
 
 
 def test_a_run_of_some_assets_closes_its_own_record(pipeline: Pipeline) -> None:
