@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 
 from fullbay_assets.journal import Journal
 from resources import redaction
+from resources.failures import PipelineError
 from resources.leases import Lease, lease
 from resources.postgres import PostgresResource
+from resources.settings import require
 from resources.sql import Session
 
 if TYPE_CHECKING:
@@ -73,21 +75,40 @@ class Step:
 
 @contextmanager
 def running_step(
-    warehouse: PostgresResource, name: str, execution_id: str, api_endpoint: str = ""
+    warehouse: PostgresResource,
+    name: str,
+    execution_id: str,
+    api_endpoint: str = "",
+    *,
+    needs: Sequence[Callable[[], object]] = (),
 ) -> Iterator[Step]:
-    """Open the execution's records, run the body, and record what it took or why it failed."""
+    """Open the execution's records, run the body, and record what it took or why it failed.
+
+    `needs` reads the settings of the step besides the warehouse's. What is wrong with any is raised before the body
+    runs, and recorded as the failure of the execution where the warehouse can be reached all the same.
+    """
     redaction.install()
     _set_log_level()
     began, cpu_began = time.perf_counter(), time.process_time()
 
     def connect(retry: bool) -> Connection:
-        return warehouse.connection(f"journal {execution_id}", autocommit=True, retry=retry)
+        # A run that cannot begin anyway does not wait for the warehouse to say so.
+        patient = retry and unusable is None
+        return warehouse.connection(f"journal {execution_id}", autocommit=True, retry=patient)
 
+    unusable = _unusable(warehouse, needs)
     environment = os.environ.get("ENVIRONMENT") or "development"
-    journal = Journal(connect, execution_id, environment, api_endpoint, warehouse.let_go)
+    try:
+        journal = Journal(connect, execution_id, environment, api_endpoint, warehouse.let_go)
+    except PipelineError:
+        if unusable is not None:
+            raise unusable from None  # names the warehouse's own missing settings as well
+        raise
     try:
         journal.open()
         try:
+            if unusable is not None:
+                raise unusable
             with ExitStack() as exits:
                 yield Step(name, execution_id, journal, warehouse, exits)
         except BaseException as error:
@@ -98,6 +119,16 @@ def running_step(
             journal.performance(time.perf_counter() - began, time.process_time() - cpu_began, step=name)
     finally:
         journal.close()
+
+
+def _unusable(warehouse: PostgresResource, needs: Sequence[Callable[[], object]]) -> PipelineError | None:
+    """What is missing or wrong in the settings of the step; all of it at once."""
+    if needs:
+        try:
+            require(warehouse.settings, *needs)
+        except PipelineError as error:
+            return error
+    return None
 
 
 def _set_log_level() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -40,15 +40,17 @@ def asset_step(
     warehouse: PostgresResource,
     name: str,
     api_endpoint: str = "",
+    *,
+    needs: Sequence[Callable[[], object]] = (),
 ) -> Iterator[Step]:
-    """A step of the run that Dagster executes.
+    """A step of the run that Dagster executes; `needs` as in `running_step`.
 
     A run of some assets only (a selection, a backfill of the partitioned ones, checks alone) has no
     `ingestion_metadata` step that closes its record: each of its steps then closes it as far as the run has come.
     """
     # Of the job that is executed: what the run says it selected is empty for a job of checks alone, too.
     steps = {node.name for node in context.op_execution_context.job_def.nodes}
-    with running_step(warehouse, name, context.run.run_id, api_endpoint) as step:
+    with running_step(warehouse, name, context.run.run_id, api_endpoint, needs=needs) as step:
         yield step
         if "ingestion_metadata" not in steps:
             track_unchanged(step)

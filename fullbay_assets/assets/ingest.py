@@ -10,7 +10,6 @@ from fullbay_assets.partitions import DAILY, dates_of
 from fullbay_assets.resources import FullbayResource, SpoolResource
 from resources.postgres import PostgresResource
 from resources.run_metadata import materialized
-from resources.settings import require
 
 
 class RebuildConfig(dg.Config):
@@ -36,8 +35,8 @@ def fullbay_raw_data(
     whole in `invoice_quarantine`.
     """
     first, last = dates_of(context)
-    require(warehouse.settings, fullbay.settings)
-    with asset_step(context, warehouse, "fullbay_raw_data", ENDPOINT) as step:
+    needs = (fullbay.settings,)
+    with asset_step(context, warehouse, "fullbay_raw_data", ENDPOINT, needs=needs) as step:
         result = ingest(step, fullbay.settings(), first, last, spool=spool.documents())
         rows = count_rows(step, "fullbay_raw_data", first, last)
     counts = result.counts

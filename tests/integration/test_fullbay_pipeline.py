@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -15,12 +16,13 @@ from hypothesis import strategies as st
 from fullbay_assets.execution import running_step
 from fullbay_assets.ingestion import build_lines, close_execution
 from fullbay_assets.replay import held_invoices, replay
+from fullbay_assets.resources import FullbayResource
 from resources.failures import PermanentError, PipelineError, TransientError
 from resources.settings import DatabaseSettings
 from sandbox.fullbay.fixtures import hostile_invoices
 from sandbox.fullbay.invoices import expected_day_totals
 from sandbox.fullbay.server import FullbayServer
-from tests.pipeline import FIRST, LAST, Pipeline, contents, query, small_source, writes
+from tests.pipeline import FIRST, LAST, GivenWarehouse, Pipeline, contents, query, small_source, writes
 
 DAYS = [FIRST + timedelta(days=n) for n in range((LAST - FIRST).days + 1)]
 
@@ -548,8 +550,6 @@ def test_a_differing_version_of_another_shop_is_held_and_changes_nothing(pipelin
 
 def test_an_invoice_that_left_its_shop_goes_to_the_one_that_shows_it(pipeline: Pipeline) -> None:
     """Also when the shop has another id in the settings: its invoices would never be updated again."""
-    import dataclasses
-
     overlay, (_, second, *_) = pipeline.server.overlay, pipeline.server.generator.shop_keys
     key, other = a_key(pipeline.server), a_key(pipeline.server, shop=1)
     pipeline.run()
@@ -658,8 +658,6 @@ def test_a_refusal_is_passed_on_and_recorded(
 
 
 def test_one_shops_refused_key_keeps_no_other_shop_waiting(pipeline: Pipeline) -> None:
-    import dataclasses
-
     given = pipeline.fullbay.settings()
     shops = (dataclasses.replace(given.shops[0], api_key="a key that is none"), *given.shops[1:])
     pipeline.fullbay = type(pipeline.fullbay).of(dataclasses.replace(given, shops=shops))
@@ -689,6 +687,43 @@ def test_one_shop_that_fails_for_a_while_fails_the_run_as_transient(
     assert not any(f"shop {other}" in str(failed.value) for other in others)
     stored = pipeline.query("select distinct shop_key from invoice_headers order by 1")
     assert stored == [(other,) for other in others]
+
+
+def test_settings_that_cannot_be_used_fail_the_run_on_the_record(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that failed before its first step opened left no row; the first look said that all was well."""
+    for name in ("FULLBAY_API_KEY", "FULLBAY_API_KEY_NORTH"):
+        monkeypatch.setenv(name, "the-same-key")
+    pipeline.fullbay = FullbayResource()  # type: ignore[assignment]
+    result = pipeline.materialize(raise_on_error=False)
+    assert not result.success
+    assert pipeline.query("select execution_id, status, error_type from ingestion_metadata") == [
+        (result.run_id, "ERROR", "PermanentError")
+    ]
+    message = failed_runs(pipeline)[result.run_id]
+    assert "FULLBAY_API_KEY_NORTH (clashes with the key of shop default)" in message
+    assert "the-same-key" not in message
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_unusable_settings_are_what_the_run_fails_with_also_without_a_warehouse(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, reachable: bool
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("time.sleep", waits.append)
+
+    def unreadable() -> object:
+        raise PermanentError("reading the settings", "wrong: FULLBAY_API_KEY_NORTH", "Set them.")
+
+    settings = pipeline.settings if reachable else dataclasses.replace(pipeline.settings, name="away", port=1)
+    with (
+        pytest.raises(PermanentError, match="wrong: FULLBAY_API_KEY_NORTH"),
+        running_step(GivenWarehouse.of(settings), "first", "unusable", needs=(unreadable,)),
+    ):
+        raise AssertionError("the body ran")
+    assert waits == []
+    assert list(failed_runs(pipeline)) == (["unusable"] if reachable else [])
 
 
 def test_a_run_of_some_assets_closes_its_own_record(pipeline: Pipeline) -> None:
