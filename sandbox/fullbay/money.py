@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
+_LONGEST = 18
+"""Digits of an amount in cents. `"1e5000000"` is a number too, and would cost minutes."""
+
 
 def number(cents: int) -> int | float:
     """Cents as the JSON number PHP would print: `150`, `7.5`, `4.73` (the shortest text that reads back equal)."""
@@ -37,6 +40,8 @@ def to_cents(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise ValueError(f"not an amount: {value!r}")
     cents = Decimal(str(value)).scaleb(2)
+    if not cents.is_finite() or cents.adjusted() > _LONGEST:
+        raise ValueError(f"not an amount: {str(value)[:40]}")
     return int(cents.to_integral_value(rounding=ROUND_HALF_UP))
 
 

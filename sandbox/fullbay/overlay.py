@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from threading import Lock
@@ -22,6 +22,9 @@ from sandbox.processes import write_private
 Json = dict[str, Any]
 Place = tuple[str, date, bytes]
 """Shop, date and JSON of an invoice as it is shown now."""
+
+_SHOWN = 200
+"""Characters of a row that is left out of a sum."""
 
 
 class Overlay:
@@ -86,11 +89,19 @@ class Overlay:
     def totals(self, first: date, last: date, shop_key: str | None = None) -> dict[str, int]:
         """`invoices` and `total_cents` of a window as the source shows it now, edits included.
 
-        ValueError or KeyError when an added row has no total to add: such a window has no right answer.
+        ValueError when an added row has no total to add: such a window has no right answer.
         """
         shops = self.generator.shop_keys if shop_key is None else (shop_key,)
-        rows = [json.loads(row) for shop in shops for row in self.rows(shop, first, last)]
-        return {"invoices": len(rows), "total_cents": sum(to_cents(row["total"]) for row in rows)}
+        cents, left_out = _sorted_out(row for shop in shops for row in self.rows(shop, first, last))
+        if left_out:
+            raise ValueError(f"no total to add: {left_out}")
+        return {"invoices": len(cents), "total_cents": sum(cents)}
+
+    def counted(self, first: date, last: date, shop_key: str) -> Json:
+        """As `totals`, of the rows of one shop that have a total; `left_out` lists the others with the reason."""
+        cents, left_out = _sorted_out(self.rows(shop_key, first, last))
+        counted: Json = {"invoices": len(cents), "total_cents": sum(cents)}
+        return {**counted, "left_out": left_out} if left_out else counted
 
     def invoice(self, primary_key: str) -> Json:
         """One invoice as it is now. KeyError for one that the source does not show."""
@@ -171,6 +182,19 @@ class Overlay:
             self._changed.clear()
             self._added.clear()
             self._save()
+
+
+def _sorted_out(rows: Iterable[bytes]) -> tuple[list[int], list[dict[str, str]]]:
+    """The totals in cents, and what has none: why, and how it begins. An added row may be anything at all."""
+    cents: list[int] = []
+    left_out: list[dict[str, str]] = []
+    for row in rows:
+        try:
+            cents.append(to_cents(json.loads(row)["total"]))
+        except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, AttributeError) as error:
+            begins = row[:_SHOWN].decode(errors="backslashreplace")
+            left_out.append({"reason": f"{type(error).__name__}: {error}"[:_SHOWN], "begins": begins})
+    return cents, left_out
 
 
 def _as_text(place: Place) -> list[str]:

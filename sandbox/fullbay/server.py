@@ -235,7 +235,7 @@ class FullbayServer:
             with self._lock:
                 return [asdict(fault) for fault in self.faults]
         first, last = (date.fromisoformat(params[name]) for name in ("startDate", "endDate"))
-        return {shop: self.overlay.totals(first, last, shop) for shop in self.generator.shop_keys}
+        return {shop: self.overlay.counted(first, last, shop) for shop in self.generator.shop_keys}
 
     def forget(self, path: str) -> None:
         """What a DELETE of a control endpoint clears: faults to come, edits, or the list of requests."""

@@ -446,6 +446,37 @@ def test_faults_and_edits_can_be_ordered_from_outside(server: FullbayServer) -> 
     assert ask(server).json() == {"status": "FAIL", "message": "later"}
 
 
+def test_totals_count_what_they_can_and_list_what_they_left_out(server: FullbayServer) -> None:
+    """One document without a usable total, and the request got no answer at all."""
+    address = f"http://127.0.0.1:{server.port}/_sandbox/totals"
+    window = {"startDate": str(DAY), "endDate": str(DAY)}
+    before = requests.get(address, window, timeout=5).json()
+    assert "left_out" not in before["DEFAULT"]
+    bad = [
+        *('{"primaryKey": "1"}', '{"total": "n/a"}', '{"total": true}', '{"total": "1e5000000"}', "{"),
+        *(
+            '{"total": 1e999}',
+            '["total"]',
+            '"text"',
+            "17",
+            "[" * 100_000,
+            '{"total": {}}',
+            '{"total": "NaN"}',
+        ),
+    ]
+    added = [{"action": "add", "shop_key": "DEFAULT", "day": str(DAY), "text": text} for text in bad]
+    added += [{"action": "add", "shop_key": "DEFAULT", "day": str(DAY), "payload": {"total": "7.00"}}]
+    assert control(server, "edits", added).status_code == 200
+    answer = requests.get(address, window, timeout=5)
+    after = answer.json()
+    assert after["DEFAULT"]["invoices"] == before["DEFAULT"]["invoices"] + 1
+    assert after["DEFAULT"]["total_cents"] == before["DEFAULT"]["total_cents"] + 700
+    assert [row["begins"] for row in after["DEFAULT"]["left_out"]] == [text[:200] for text in bad]
+    assert after["NORTH"] == before["NORTH"]
+    with pytest.raises(ValueError, match="no total to add"):
+        server.overlay.totals(DAY, DAY)
+
+
 def test_orders_can_be_taken_back(server: FullbayServer) -> None:
     before = window(server)
     control(server, "edits", {"action": "void", "primary_key": before[0]["primaryKey"]})
