@@ -7,6 +7,7 @@ load: raw document, lines, work order, tracker, summaries. What is still refused
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -191,7 +192,7 @@ def _run(options: argparse.Namespace) -> int:
     with running_step(warehouse, "replay", f"replay-{uuid4()}", "replay") as step:
         result = replay(step, fullbay, held, payload)
         close_execution(step)
-    print(f"{len(result.stored)} stored, {len(result.superseded)} superseded, {len(result.held)} still held")
+    _say(f"{len(result.stored)} stored, {len(result.superseded)} superseded, {len(result.held)} still held")
     if result.held:
         with warehouse.session("replay") as session:
             _show(held_invoices(session, None, None))
@@ -200,11 +201,21 @@ def _run(options: argparse.Namespace) -> int:
 
 def _show(held: Sequence[Held]) -> None:
     if not held:
-        print("Nothing is held in the quarantine.")
+        _say("Nothing is held in the quarantine.")
     for one in held:
-        print(
-            f"{one.id}\t{one.invoice_id or 'no id'}\t{one.shop_key}\t{one.invoice_date}\t{one.stage}\t{one.message}"
-        )
+        facts = (one.id, one.invoice_id or "no id", one.shop_key, one.invoice_date, one.stage, one.message)
+        _say("\t".join(map(str, facts)))
+
+
+def _say(line: str) -> None:
+    """Print a line now. A reader that has seen enough (`| head -1`) changes neither the work nor the exit status."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        # What is buffered still, and what Python flushes at its end, needs somewhere to go.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 if __name__ == "__main__":
