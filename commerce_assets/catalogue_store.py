@@ -122,7 +122,7 @@ def apply_upload(
     Held by `hold` (None: never), unless `released` or `release` was called: then nothing but the reason is written, in
     the upload's metadata under `held`.
 
-    Raises PermanentError when the upload is unknown or another vendor's; TransientError when somebody wrote to the
+    Raises PermanentError when the upload is unknown, another vendor's, or was undone; TransientError when somebody wrote to the
     catalogue meanwhile without waiting for his turn.
     """
     import psycopg2.errors
@@ -136,6 +136,12 @@ def apply_upload(
         if held is not None:
             store.run("note_held", reason=held)
             return Applied(*plan.counts, held=held)
+        if "undone_at" in metadata and plan.to_insert + plan.to_update:
+            raise permanent(
+                doing,
+                found="it was applied and undone before",
+                do_next="Upload the file again: it is a new upload then, which can be undone in its turn.",
+            )
         store.write(metadata, plan)
         return Applied(*plan.counts)
     except psycopg2.errors.UniqueViolation as error:
@@ -312,6 +318,7 @@ class _Catalogue:
 
     def begin(self) -> dict[str, Any]:
         """Wait for the vendor's turn; the metadata of the upload, which is his."""
+        self.run("tune_writes")
         self.run("lock_vendor")
         vendor, *_, metadata = _upload(self._session, self._upload["upload_id"], self._doing)
         if vendor != self._upload["vendor_id"]:

@@ -610,6 +610,17 @@ def test_an_undo_is_refused_where_a_later_upload_changed_the_same_product(upload
     assert uploads.catalogue() == []
 
 
+def test_what_was_undone_does_not_come_back_unnoticed(uploads: Uploads) -> None:
+    """Staged again and applied under its old id, it could never be undone again."""
+    upload = uploads.upload(row())
+    uploads.undo(upload)
+    assert uploads.apply(upload, hold=None) == Applied(1, 0, 0, 0)
+    uploads.query("update staged_rows set verdict = 'valid'")
+    with pytest.raises(PermanentError, match="undone before"):
+        uploads.apply(upload)
+    assert uploads.catalogue() == []
+
+
 def test_a_refusal_names_the_first_ten(uploads: Uploads) -> None:
     first = uploads.upload(*ten(), *(row(f"Q{n}", f"T{n}") for n in range(5)))
     uploads.upload(*ten(price=list(range(10))), *(row(f"Q{n}", f"T{n}", price=2) for n in range(5)))

@@ -40,7 +40,7 @@ create table commerce.staged_rows (
 );
 
 -- One row per product and upload that changed it, and one more when the upload was undone. Key: change_id; a later change has a
--- greater one. No foreign key to products: the change that made a product outlives it.
+-- greater one. No foreign keys: the change that made a product outlives it, and the upload was looked up once.
 create table commerce.product_changes (
     change_id bigint generated always as identity primary key,
     upload_id varchar(100) not null,  -- the upload that made the change; of an undo: the upload that was undone
@@ -52,9 +52,7 @@ create table commerce.product_changes (
     after jsonb,  -- the changed columns as they became; null when there is no product any more
     upload_id_before varchar(100),  -- products.upload_id as it was
     changed_at timestamp not null default current_timestamp,
-    constraint product_changes_kind_known check (kind in ('insert', 'update', 'undo')),
-    constraint product_changes_upload foreign key (upload_id) references commerce.upload_history (upload_id)
-        on delete restrict on update cascade
+    constraint product_changes_kind_known check (kind in ('insert', 'update', 'undo'))
 );
 create index idx_product_changes_upload on commerce.product_changes (upload_id);
 create index idx_product_changes_product on commerce.product_changes (product_id);

@@ -3,7 +3,7 @@ with obstacles as (
     select u.vendor_product_id, 'was changed later by ' || min(later.upload_id) as reason
     from undo_plan as u
     join commerce.product_changes as later on later.product_id = u.product_id and later.change_id > u.change_id
-    join commerce.upload_history as h on h.upload_id = later.upload_id
+    left join commerce.upload_history as h on h.upload_id = later.upload_id
     where later.kind in ('insert', 'update') and not coalesce(h.metadata ? 'undone_at', false)
     group by u.vendor_product_id
     union all

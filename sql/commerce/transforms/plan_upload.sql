@@ -25,70 +25,90 @@ select
     p.stock_quantity > 0 and i.stock_quantity = 0 as zeroed,
     case
         when differs.something then
-            jsonb_build_object(
-                'product_name', p.product_name,
-                'category', p.category,
-                'subcategory', p.subcategory,
-                'description', p.description,
-                'sku', p.sku,
-                'brand', p.brand,
-                'price', p.price,
-                'compare_at_price', p.compare_at_price,
-                'stock_quantity', p.stock_quantity,
-                'unit', p.unit,
-                'weight_kg', p.weight_kg,
-                'dimensions_cm', p.dimensions_cm,
-                'image_url', p.image_url
-            ) - differs.kept
+            case when p.product_name is distinct from i.product_name
+                then jsonb_build_object('product_name', p.product_name) else '{}' end
+            || case when p.category is distinct from i.category
+                then jsonb_build_object('category', p.category) else '{}' end
+            || case when p.subcategory is distinct from i.subcategory
+                then jsonb_build_object('subcategory', p.subcategory) else '{}' end
+            || case when p.description is distinct from i.description
+                then jsonb_build_object('description', p.description) else '{}' end
+            || case when p.sku is distinct from i.sku
+                then jsonb_build_object('sku', p.sku) else '{}' end
+            || case when p.brand is distinct from i.brand
+                then jsonb_build_object('brand', p.brand) else '{}' end
+            || case when p.price is distinct from i.price
+                then jsonb_build_object('price', p.price) else '{}' end
+            || case when p.compare_at_price is distinct from i.compare_at_price
+                then jsonb_build_object('compare_at_price', p.compare_at_price) else '{}' end
+            || case when p.stock_quantity is distinct from i.stock_quantity
+                then jsonb_build_object('stock_quantity', p.stock_quantity) else '{}' end
+            || case when p.unit is distinct from i.unit
+                then jsonb_build_object('unit', p.unit) else '{}' end
+            || case when p.weight_kg is distinct from i.weight_kg
+                then jsonb_build_object('weight_kg', p.weight_kg) else '{}' end
+            || case when p.dimensions_cm is distinct from i.dimensions_cm
+                then jsonb_build_object('dimensions_cm', p.dimensions_cm) else '{}' end
+            || case when p.image_url is distinct from i.image_url
+                then jsonb_build_object('image_url', p.image_url) else '{}' end
     end as before,
     case
         when differs.something then
-            jsonb_build_object(
-                'product_name', i.product_name,
-                'category', i.category,
-                'subcategory', i.subcategory,
-                'description', i.description,
-                'sku', i.sku,
-                'brand', i.brand,
-                'price', i.price,
-                'compare_at_price', i.compare_at_price,
-                'stock_quantity', i.stock_quantity,
-                'unit', i.unit,
-                'weight_kg', i.weight_kg,
-                'dimensions_cm', i.dimensions_cm,
-                'image_url', i.image_url
-            ) - differs.kept
+            case when p.product_name is distinct from i.product_name
+                then jsonb_build_object('product_name', i.product_name) else '{}' end
+            || case when p.category is distinct from i.category
+                then jsonb_build_object('category', i.category) else '{}' end
+            || case when p.subcategory is distinct from i.subcategory
+                then jsonb_build_object('subcategory', i.subcategory) else '{}' end
+            || case when p.description is distinct from i.description
+                then jsonb_build_object('description', i.description) else '{}' end
+            || case when p.sku is distinct from i.sku
+                then jsonb_build_object('sku', i.sku) else '{}' end
+            || case when p.brand is distinct from i.brand
+                then jsonb_build_object('brand', i.brand) else '{}' end
+            || case when p.price is distinct from i.price
+                then jsonb_build_object('price', i.price) else '{}' end
+            || case when p.compare_at_price is distinct from i.compare_at_price
+                then jsonb_build_object('compare_at_price', i.compare_at_price) else '{}' end
+            || case when p.stock_quantity is distinct from i.stock_quantity
+                then jsonb_build_object('stock_quantity', i.stock_quantity) else '{}' end
+            || case when p.unit is distinct from i.unit
+                then jsonb_build_object('unit', i.unit) else '{}' end
+            || case when p.weight_kg is distinct from i.weight_kg
+                then jsonb_build_object('weight_kg', i.weight_kg) else '{}' end
+            || case when p.dimensions_cm is distinct from i.dimensions_cm
+                then jsonb_build_object('dimensions_cm', i.dimensions_cm) else '{}' end
+            || case when p.image_url is distinct from i.image_url
+                then jsonb_build_object('image_url', i.image_url) else '{}' end
     end as after,
     case
         when differs.something then
-            jsonb_strip_nulls(jsonb_build_object(
-                'product_name',
-                case when p.product_name is distinct from i.product_name then jsonb_build_array(p.product_name::text, i.product_name::text) end,
-                'category',
-                case when p.category is distinct from i.category then jsonb_build_array(p.category::text, i.category::text) end,
-                'subcategory',
-                case when p.subcategory is distinct from i.subcategory then jsonb_build_array(p.subcategory::text, i.subcategory::text) end,
-                'description',
-                case when p.description is distinct from i.description then jsonb_build_array(p.description::text, i.description::text) end,
-                'sku',
-                case when p.sku is distinct from i.sku then jsonb_build_array(p.sku::text, i.sku::text) end,
-                'brand',
-                case when p.brand is distinct from i.brand then jsonb_build_array(p.brand::text, i.brand::text) end,
-                'price',
-                case when p.price is distinct from i.price then jsonb_build_array(p.price::text, i.price::text) end,
-                'compare_at_price',
-                case when p.compare_at_price is distinct from i.compare_at_price then jsonb_build_array(p.compare_at_price::text, i.compare_at_price::text) end,
-                'stock_quantity',
-                case when p.stock_quantity is distinct from i.stock_quantity then jsonb_build_array(p.stock_quantity::text, i.stock_quantity::text) end,
-                'unit',
-                case when p.unit is distinct from i.unit then jsonb_build_array(p.unit::text, i.unit::text) end,
-                'weight_kg',
-                case when p.weight_kg is distinct from i.weight_kg then jsonb_build_array(p.weight_kg::text, i.weight_kg::text) end,
-                'dimensions_cm',
-                case when p.dimensions_cm is distinct from i.dimensions_cm then jsonb_build_array(p.dimensions_cm::text, i.dimensions_cm::text) end,
-                'image_url',
-                case when p.image_url is distinct from i.image_url then jsonb_build_array(p.image_url::text, i.image_url::text) end
-            ))
+            case when p.product_name is distinct from i.product_name
+                then jsonb_build_object('product_name', jsonb_build_array(p.product_name::text, i.product_name::text)) else '{}' end
+            || case when p.category is distinct from i.category
+                then jsonb_build_object('category', jsonb_build_array(p.category::text, i.category::text)) else '{}' end
+            || case when p.subcategory is distinct from i.subcategory
+                then jsonb_build_object('subcategory', jsonb_build_array(p.subcategory::text, i.subcategory::text)) else '{}' end
+            || case when p.description is distinct from i.description
+                then jsonb_build_object('description', jsonb_build_array(p.description::text, i.description::text)) else '{}' end
+            || case when p.sku is distinct from i.sku
+                then jsonb_build_object('sku', jsonb_build_array(p.sku::text, i.sku::text)) else '{}' end
+            || case when p.brand is distinct from i.brand
+                then jsonb_build_object('brand', jsonb_build_array(p.brand::text, i.brand::text)) else '{}' end
+            || case when p.price is distinct from i.price
+                then jsonb_build_object('price', jsonb_build_array(p.price::text, i.price::text)) else '{}' end
+            || case when p.compare_at_price is distinct from i.compare_at_price
+                then jsonb_build_object('compare_at_price', jsonb_build_array(p.compare_at_price::text, i.compare_at_price::text)) else '{}' end
+            || case when p.stock_quantity is distinct from i.stock_quantity
+                then jsonb_build_object('stock_quantity', jsonb_build_array(p.stock_quantity::text, i.stock_quantity::text)) else '{}' end
+            || case when p.unit is distinct from i.unit
+                then jsonb_build_object('unit', jsonb_build_array(p.unit::text, i.unit::text)) else '{}' end
+            || case when p.weight_kg is distinct from i.weight_kg
+                then jsonb_build_object('weight_kg', jsonb_build_array(p.weight_kg::text, i.weight_kg::text)) else '{}' end
+            || case when p.dimensions_cm is distinct from i.dimensions_cm
+                then jsonb_build_object('dimensions_cm', jsonb_build_array(p.dimensions_cm::text, i.dimensions_cm::text)) else '{}' end
+            || case when p.image_url is distinct from i.image_url
+                then jsonb_build_object('image_url', jsonb_build_array(p.image_url::text, i.image_url::text)) else '{}' end
     end as changes
 from commerce.staged_rows as s
 left join commerce.products as p on p.vendor_id = %(vendor_id)s and p.vendor_product_id = s.vendor_product_id
@@ -120,22 +140,7 @@ cross join lateral (
             i.product_name, i.category, i.subcategory, i.description, i.sku,
             i.brand, i.price, i.compare_at_price, i.stock_quantity, i.unit,
             i.weight_kg, i.dimensions_cm, i.image_url
-        ) as something,
-        array_remove(array[
-            case when p.product_name is not distinct from i.product_name then 'product_name' end,
-            case when p.category is not distinct from i.category then 'category' end,
-            case when p.subcategory is not distinct from i.subcategory then 'subcategory' end,
-            case when p.description is not distinct from i.description then 'description' end,
-            case when p.sku is not distinct from i.sku then 'sku' end,
-            case when p.brand is not distinct from i.brand then 'brand' end,
-            case when p.price is not distinct from i.price then 'price' end,
-            case when p.compare_at_price is not distinct from i.compare_at_price then 'compare_at_price' end,
-            case when p.stock_quantity is not distinct from i.stock_quantity then 'stock_quantity' end,
-            case when p.unit is not distinct from i.unit then 'unit' end,
-            case when p.weight_kg is not distinct from i.weight_kg then 'weight_kg' end,
-            case when p.dimensions_cm is not distinct from i.dimensions_cm then 'dimensions_cm' end,
-            case when p.image_url is not distinct from i.image_url then 'image_url' end
-        ], null) as kept
+        ) as something
 ) as differs
 left join lateral (
     select
