@@ -122,8 +122,8 @@ def apply_upload(
     Held by `hold` (None: never), unless `released` or `release` was called: then nothing but the reason is written, in
     the upload's metadata under `held`.
 
-    Raises PermanentError when the upload is unknown, another vendor's, or was undone; TransientError when somebody wrote to the
-    catalogue meanwhile without waiting for his turn.
+    Raises PermanentError when the upload is unknown, another vendor's, or was undone; TransientError when somebody
+    wrote to the catalogue meanwhile without waiting for his turn.
     """
     import psycopg2.errors
 
