@@ -12,6 +12,7 @@ database the judge of who was first: the loser looks after the winner has commit
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -224,6 +225,16 @@ def complete_upload(
             do_next="Stage the rows of the upload again, all of them, then apply and complete it.",
         )
     return Completed(valid, errors, written[0][1])
+
+
+def note_columns(session: Session, upload_id: str, columns: Collection[str]) -> None:
+    """Keep with an upload which optional columns its file lacks, so that its products do not lose theirs."""
+    absent = [name for name in OPTIONAL_COLUMNS if name not in columns]
+    session.run(
+        "commerce/transforms/note_absent_columns",
+        {"upload_id": upload_id, "absent": absent},
+        table="commerce.upload_history",
+    )
 
 
 def remove_staged_rows(session: Session, upload_id: str) -> int:

@@ -157,7 +157,6 @@ def record(run: Onboarding) -> list[Waiting]:
             _recorded(run, upload) if upload.failure is None else (None, [], upload.failure)
         )
         facts: dict[str, Any] = {"rows": 0}
-        absent: list[str] = []
         if file is not None and file.header is not None and problem is None:
             facts = {
                 "rows": file.rows,
@@ -167,17 +166,13 @@ def record(run: Onboarding) -> list[Waiting]:
                 "encoding": file.encoding,
                 "without_item": refused,
             }
-            absent = [name for name in HEADER_COLUMNS if name not in file.header.columns]
 
         def note(
             upload: Waiting = upload,
             facts: dict[str, Any] = facts,
-            absent: list[str] = absent,
             problem: FileProblem | None = problem,
         ) -> None:
-            _run(
-                run, "note_expected_rows", upload_id=upload.id, expected_records=facts["rows"], absent_columns=absent
-            )  # fmt: skip
+            _run(run, "note_expected_rows", upload_id=upload.id, expected_records=facts["rows"])
             _move(run, upload, "recorded", problem=problem, facts=facts)
 
         _transaction(run, note, f"recording {upload.id}")
@@ -263,11 +258,6 @@ def answer(run: Onboarding) -> dict[str, dict[str, str]]:
 
 
 # -- parts of a stage -----------------------------------------------------------------------------------------
-
-HEADER_COLUMNS = (
-    *("subcategory", "description", "brand", "compare_at_price", "unit", "weight_kg", "dimensions_cm", "image_url"),
-)  # fmt: skip
-"""Columns that a file may lack."""
 
 
 def _vendor(run: Onboarding, upload: Waiting) -> tuple[str | None, FileProblem | None]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from commerce_assets.catalogue_store import remove_staged_rows
+from commerce_assets.catalogue_store import note_columns, remove_staged_rows
 from commerce_assets.dynamo import record_id
 from commerce_assets.reading import COLUMNS, ROW_NUMBER, Chunk, Header, Problem, ProductFile, read_ahead
 from commerce_assets.rules import DuplicatePolicy, FileKeys, Settings, check, refused_findings
@@ -78,7 +78,9 @@ def stage_chunks(
     """Stage rows that were read already, chunk by chunk with their header; otherwise like `stage_file`."""
     remove_staged_rows(session, upload_id)
     keys, codes, rows, rejected = FileKeys(), Counter[str](), 0, 0
+    last: Header | None = None
     for header, chunk in chunks:
+        last = header
         checked = check(chunk.frame, settings)
         keys.add(checked.accepted)
         errors = checked.findings.filter(_is_error())
@@ -89,6 +91,8 @@ def stage_chunks(
         codes.update(row.code for row in chunk.refused)
         rows += chunk.rows
         rejected += checked.rejected.height + len(chunk.refused)
+    if last is not None:
+        note_columns(session, upload_id, last.columns)
     losers = keys.losers(duplicates)
     if losers.height:
         rejected += _reject(session, upload_id, losers)

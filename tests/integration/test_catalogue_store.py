@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import threading
@@ -14,8 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from commerce_assets import catalogue_store
+from commerce_assets import catalogue_store, staging
 from commerce_assets.catalogue_store import Applied, Completed, HoldPolicy, Undone
+from commerce_assets.reading import Limits, ProductFile
+from commerce_assets.rules import Settings
 from resources.database import connect
 from resources.failures import PermanentError, TransientError
 from resources.sql import Session
@@ -318,6 +321,25 @@ def test_columns_that_a_file_lacks_stay_as_they_are(uploads: Uploads) -> None:
         (None, "piece", None, None, 10),
     ]
     assert uploads.apply(uploads.staged(row("P1", "S1", price=11), absent=lacking)) == Applied(0, 0, 1, 0)
+
+
+def test_a_file_of_prices_is_staged_as_one(uploads: Uploads) -> None:
+    """Its products lost brand and description: an absent column was taken for an empty one."""
+    uploads.upload(row("P1", "S1", brand="B", description="D"))
+    text = (
+        b"vendor_product_id,product_name,category,sku,price,stock_quantity,description\n"
+        b"P1,Keyboard,Electronics,S1,11,5,\n"
+    )
+    upload = uploads.staged()
+    staged = staging.stage_file(
+        uploads.session,
+        upload,
+        ProductFile(io.BytesIO(text), Limits()),
+        Settings(frozenset({"Electronics"}), False),
+    )
+    assert (staged.valid, staged.problem) == (1, None)
+    assert uploads.apply(upload) == Applied(0, 1, 0, 0)
+    assert uploads.query("select price, brand, description from products") == [(11, "B", None)]
 
 
 def test_a_preview_says_what_would_be_done_and_writes_nothing(uploads: Uploads) -> None:
