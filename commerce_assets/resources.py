@@ -1,4 +1,4 @@
-"""DynamoDB as a Dagster resource: where the table of the uploads is, opened when a run needs it."""
+"""S3 and DynamoDB as Dagster resources: the bucket and the table of the uploads, opened when a run needs them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +7,9 @@ import dagster as dg
 from pydantic import Field
 
 from commerce_assets.dynamo import TABLE_NAME, UploadRecords
+from commerce_assets.objects import UploadStore
 from resources.aws import aws_client
-from resources.settings import aws_settings
+from resources.settings import aws_settings, upload_bucket
 
 
 class UploadRecordsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -40,3 +41,16 @@ class UploadRecordsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         with self.opened() as records:
             records.create()
             yield records
+
+
+class UploadsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The bucket UPLOAD_BUCKET, at AWS_ENDPOINT_URL or in AWS itself."""
+
+    @contextmanager
+    def opened(self) -> Iterator[UploadStore]:
+        """The bucket, for the length of the block. Raises MissingSettings when UPLOAD_BUCKET is not set."""
+        store = UploadStore(upload_bucket(), aws_settings())
+        try:
+            yield store
+        finally:
+            store.close()

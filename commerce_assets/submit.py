@@ -1,7 +1,7 @@
-"""`python -m commerce_assets.submit FILE --vendor VEND001 --dry-run`: what would become of a product file.
+"""`python -m commerce_assets.submit FILE --vendor VEND001`: upload a product file, or try what would become of it.
 
-The file is read, checked by all rules and compared with the catalogue exactly as an upload would be, in a transaction
-that is rolled back: nothing is written.
+In a dry run the file is read, checked by all rules and compared with the catalogue exactly as an upload would be, in a
+transaction that is rolled back: nothing is written.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from typing import Any
 
 from commerce_assets.catalogue_store import Preview, preview_upload
 from commerce_assets.dynamo import new_upload_id
+from commerce_assets.ledger import PREFIX
+from commerce_assets.objects import UploadStore
 from commerce_assets.reading import Limits, ProductFile
 from commerce_assets.rules import Settings
 from commerce_assets.staging import Staged, stage_file
 from resources.database import connect
 from resources.failures import PipelineError, permanent
-from resources.settings import DatabaseSettings, database_settings, read_env_file
+from resources.settings import DatabaseSettings, aws_settings, database_settings, read_env_file, upload_bucket
 from resources.sql import Session
 
 EXAMPLES = 20
@@ -77,6 +79,19 @@ def dry_run(
         session.close()
 
 
+def upload(store: UploadStore, path: Path, vendor_id: str, now: datetime) -> str:
+    """Put a file where the sensor finds it, `incoming/<vendor>/<vendor>_<time>_<name>`; the key."""
+    key = f"{PREFIX}{vendor_id}/{vendor_id}_{now:%Y%m%d_%H%M%S}_{path.name}"
+    try:
+        with path.open("rb") as stream:
+            store.put(key, stream, "text/csv")
+    except OSError as error:
+        raise permanent(
+            f"uploading {path.name}", found=error.strerror or str(error), do_next="Give the path of a file."
+        ) from error
+    return key
+
+
 def as_facts(staged: Staged, preview: Preview | None) -> dict[str, Any]:
     """The answer as one JSON object."""
     if staged.problem is not None or preview is None:
@@ -114,17 +129,29 @@ def _shown(facts: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _upload(path: Path, vendor_id: str) -> int:
+    store = UploadStore(upload_bucket(), aws_settings())
+    try:
+        key = upload(store, path, vendor_id, datetime.now(UTC))
+    finally:
+        store.close()
+    sys.stdout.write(f"s3://{store.bucket}/{key}\nThe sensor incoming_uploads takes it from there.\n")
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command: 0 when every row passes, 2 when some would be rejected or held, 1 when nothing was tried."""
+    """Run the command: 0 when done or every row passes, 2 when some would be rejected or held, 1 after an error."""
     parser = argparse.ArgumentParser(prog="python -m commerce_assets.submit", description=__doc__)
     parser.add_argument("file", type=Path, help="the product file")
     parser.add_argument("--vendor", required=True, help="id of the vendor, such as VEND001")
-    parser.add_argument("--dry-run", action="store_true", required=True, help="answer, and write nothing")
+    parser.add_argument("--dry-run", action="store_true", help="answer, and write nothing")
     parser.add_argument("--decimal-comma", action="store_true", help="amounts are written 12,50")
     parser.add_argument("--json", action="store_true", help="answer as JSON")
     chosen = parser.parse_args(arguments)
     read_env_file()
     try:
+        if not chosen.dry_run:
+            return _upload(chosen.file, chosen.vendor)
         facts = as_facts(
             *dry_run(
                 database_settings("COMMERCE"), chosen.file, chosen.vendor, decimal_comma=chosen.decimal_comma

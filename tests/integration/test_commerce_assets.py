@@ -1,0 +1,141 @@
+"""The commerce location through Dagster: assets and checks, run twice; the sensor; release."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from commerce_assets import release, submit
+from commerce_assets.automation import incoming_uploads
+from commerce_assets.definitions import defs
+from commerce_assets.objects import UploadStore
+from commerce_assets.resources import UploadRecordsResource, UploadsResource
+from resources.postgres import PostgresResource
+from resources.settings import AwsSettings, DatabaseSettings
+from sandbox.aws import ensure_bucket
+from tests.odoo_apn_pipeline import query
+
+CONTENT = "vendor_product_id,name,category,sku,price,stock\nP1,A,Books,S1,1,1\nP2,B,Books,S2,x,1\n"
+
+
+class Location:
+    """The location on a bucket, a table of items and a warehouse of its own."""
+
+    def __init__(self, aws: AwsSettings, warehouse: DatabaseSettings, bucket: str) -> None:
+        self.warehouse, self.store = warehouse, UploadStore(bucket, aws)
+        self.resources: dict[str, Any] = {
+            "warehouse": PostgresResource(location="COMMERCE"),
+            "uploads": UploadsResource(),
+            "upload_records": UploadRecordsResource(table_name=f"UploadRecords-{bucket}"),
+        }
+
+    def materialize(self) -> dg.ExecuteInProcessResult:
+        loaded = defs() if callable(defs) else defs
+        every = [*(loaded.assets or []), *(loaded.asset_checks or [])]
+        return dg.materialize(every, resources=self.resources)  # type: ignore[arg-type]
+
+    def tick(self) -> list[Any]:
+        with dg.build_sensor_context(
+            resources={name: self.resources[name] for name in ("warehouse", "uploads")}
+        ) as context:
+            return list(incoming_uploads(context))
+
+
+@pytest.fixture
+def location(
+    aws: AwsSettings, warehouse_as: Callable[[str], DatabaseSettings], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Location]:
+    bucket = f"uploads-{uuid.uuid4().hex[:12]}"
+    assert aws.endpoint_url is not None
+    ensure_bucket(int(aws.endpoint_url.rpartition(":")[2]), bucket)
+    monkeypatch.setenv("UPLOAD_BUCKET", bucket)
+    warehouse = warehouse_as("commerce_etl")
+    for name in ("host", "port", "name", "user", "password", "sslmode"):
+        monkeypatch.setenv(f"COMMERCE_DB_{name.upper()}", str(getattr(warehouse, name)))
+    made = Location(aws, warehouse, bucket)
+    yield made
+    made.store.close()
+
+
+def test_a_submitted_file_goes_all_the_way_and_a_second_run_changes_nothing(
+    location: Location, tmp_path: Path
+) -> None:
+    file = tmp_path / "products.csv"
+    file.write_text(CONTENT)
+    submit.upload(location.store, file, "VEND001", datetime(2026, 11, 21, tzinfo=UTC))
+    result = location.materialize()
+    assert result.success
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+    assert query(location.warehouse, "select sku from product_catalog") == [("S1",)]
+    before = query(location.warehouse, "select ctid, xmin from commerce.products")
+    assert location.materialize().success
+    assert query(location.warehouse, "select ctid, xmin from commerce.products") == before
+    (report,) = result.asset_materializations_for_node("error_report")
+    assert report.metadata["answered"].value == 1
+    assert report.metadata["rejected_rows_by_code"].value == {"INVALID_PRICE": 1}
+
+
+def test_the_sensor_asks_once_for_each_upload(location: Location) -> None:
+    (skipped,) = location.tick()
+    assert isinstance(skipped, dg.SkipReason)
+    location.store.put("incoming/VEND001/a.csv", CONTENT.encode(), "text/csv")
+    location.store.put("incoming/VEND001/b.csv", CONTENT.encode(), "text/csv")
+    (request,) = location.tick()
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags["commerce/uploads"] == "2"
+    (again,) = location.tick()
+    assert isinstance(again, dg.SkipReason)
+    location.store.put("incoming/VEND001/a.csv", CONTENT.encode(), "text/csv")
+    (overwritten,) = location.tick()
+    assert isinstance(overwritten, dg.RunRequest)
+    assert overwritten.run_key != request.run_key
+
+
+def test_a_check_fires_when_counts_are_wrong(location: Location) -> None:
+    location.store.put("incoming/VEND001/a.csv", CONTENT.encode(), "text/csv")
+    location.materialize()
+    query(location.warehouse, "delete from commerce.validation_errors")
+    query(location.warehouse, "delete from commerce.product_changes")
+    query(
+        location.warehouse,
+        "update commerce.upload_objects set stage = 'seen', seen_at = now() - interval '2 hours'",
+    )
+    failed = {check.check_name for check in location_checks(location) if not check.passed}
+    assert failed == {
+        "counts_equal_rows",
+        "every_upload_adds_up",
+        "every_product_has_its_upload",
+        "no_upload_is_stuck",
+    }
+
+
+def location_checks(location: Location) -> list[Any]:
+    loaded = defs() if callable(defs) else defs
+    result = dg.materialize(
+        [*(loaded.asset_checks or [])],  # type: ignore[list-item]
+        resources=location.resources,
+        selection=dg.AssetSelection.all_asset_checks(),
+    )
+    return list(result.get_asset_check_evaluations())
+
+
+def test_an_upload_that_is_not_held_is_not_released(
+    location: Location, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(release, "database_settings", lambda name: location.warehouse)
+    monkeypatch.setattr(release, "read_env_file", lambda: [])
+    assert release.main(["UPLOAD_X"]) == 1
+    assert "there is no such upload" in capsys.readouterr().err
+    location.store.put("incoming/VEND001/a.csv", CONTENT.encode(), "text/csv")
+    location.materialize()
+    ((upload_id,),) = query(location.warehouse, "select upload_id from upload_history")
+    assert release.main([upload_id]) == 2
+    query(location.warehouse, "update commerce.upload_objects set stage = 'held'")
+    assert release.main([upload_id]) == 0
+    assert query(location.warehouse, "select stage from commerce.upload_objects") == [("validated",)]
