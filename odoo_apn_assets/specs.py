@@ -23,6 +23,9 @@ Contract = Literal["evolve", "freeze", "fixed"]
 MARKS = {"odoo": "write_date", "opportunity": "aws_last_modified_date"}
 """The column that moves when a row is edited: of every Odoo table, and of one APN table. The others have none."""
 
+FROZEN: frozenset[str] = frozenset()
+"""Mirrors (such as odoo_crm_lead) that take no new columns: the drift is reported only. All others evolve."""
+
 LOOKUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "res_users": (
         ("id", "integer", "Row key"),
@@ -106,7 +109,13 @@ def specs() -> tuple[TableSpec, ...]:
         column = Column(known.column_name, known.data_type, known.relation, known.description)
         columns.setdefault((known.source_system, known.table_name), []).append(column)
     mirrored = [
-        TableSpec(system, table, tuple(found), MARKS.get(system) or MARKS.get(table))  # type: ignore[arg-type]
+        TableSpec(
+            system,  # type: ignore[arg-type]
+            table,
+            tuple(found),
+            MARKS.get(system) or MARKS.get(table),
+            "freeze" if f"{system}_{table}" in FROZEN else "evolve",
+        )
         for (system, table), found in columns.items()
     ]
     lookups = [

@@ -237,5 +237,5 @@ def _describe(rival: _Rival | None) -> str:
     run = f", execution {rival.execution_id}" if rival.execution_id else ""
     return (
         f"held by {rival.holder}{run} since {rival.since:%Y-%m-%d %H:%M:%S} UTC"
-        f" ({rival.age_seconds:.0f} s) for the dates {rival.covers}"
+        f" ({rival.age_seconds:.0f} s) for {'all dates' if rival.covers == '(,)' else f'the dates {rival.covers}'}"
     )
