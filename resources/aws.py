@@ -67,7 +67,8 @@ def aws_client(service: str, settings: AwsSettings, *, connections: int = 10) ->
         retries={"total_max_attempts": 1},
         max_pool_connections=connections,
     )
-    return boto3.client(
+    # A session of its own: the default one keeps the credentials of whoever asked first in this process.
+    return boto3.Session().client(
         service, region_name=settings.region, endpoint_url=settings.endpoint_url, config=config
     )
 

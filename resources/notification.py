@@ -48,7 +48,7 @@ def _publish(topic: str, subject: str, text: str, settings: Mapping[str, str]) -
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         register_secret(settings.get(name, ""))
     try:
-        client = boto3.client(
+        client = boto3.Session().client(
             "sns",
             region_name=settings.get("AWS_REGION") or "us-east-1",
             endpoint_url=settings.get("AWS_ENDPOINT_URL") or None,

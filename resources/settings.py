@@ -360,7 +360,8 @@ def _get_secret_string(name: str, region: str, endpoint: str, doing: str) -> str
     # Our own loop retries, so botocore must not; it would multiply the attempts and the time.
     config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})
     with _without_debug_lines("botocore"):
-        client = boto3.client(
+        # A session of its own: the default one keeps the credentials of whoever asked first in this process.
+        client = boto3.Session().client(
             "secretsmanager", region_name=region, endpoint_url=endpoint or None, config=config
         )
         try:
