@@ -415,22 +415,7 @@ def _uploads(run: Onboarding, stage: str) -> list[Waiting]:
 
 
 def _waiting(row: tuple[Any, ...]) -> Waiting:
-    (
-        object_id,
-        _,
-        key,
-        version_id,
-        etag,
-        size,
-        modified,
-        stage,
-        vendor_id,
-        upload_id,
-        code,
-        message,
-        facts,
-        _,
-    ) = row
+    object_id, key, version_id, etag, size, modified, stage, vendor_id, upload_id, code, message, facts = row
     return Waiting(
         object_id,
         ObjectVersion(key, version_id, etag, size, modified),
@@ -443,14 +428,10 @@ def _waiting(row: tuple[Any, ...]) -> Waiting:
 
 
 def _count(run: Onboarding, upload: Waiting, verdict: str) -> int:
-    def read() -> int:
-        with run.session.connection.cursor() as cursor:
-            cursor.execute(
-                statement("commerce/transforms/count_verdict"), {"upload_id": upload.id, "verdict": verdict}
-            )
-            return int(cursor.fetchall()[0][0])
-
-    return run.session.transaction(read, doing=f"counting the rows of {upload.id}")
+    return run.session.transaction(
+        lambda: int(_run(run, "count_verdict", upload_id=upload.id, verdict=verdict)[0][0]),
+        doing=f"counting the rows of {upload.id}",
+    )
 
 
 def _move(

@@ -86,9 +86,7 @@ def stage(
         uploads.opened() as store,
         upload_records.table() as records,
     ):
-        yield Onboarding(
-            session, store, records, held, tell=lambda subject, text: _tell(subject, text), **options
-        )
+        yield Onboarding(session, store, records, held, tell=_tell, **options)
 
 
 def _tell(subject: str, text: str) -> None:
