@@ -97,9 +97,9 @@ def warehouse_template(postgres: PostgresServer) -> str:
     with postgres.session(TEMPLATE) as connection, connection.cursor() as cursor:
         cursor.execute("create extension if not exists vector")
         # Another test's superuser may have made the group roles of this server first.
-        cursor.execute("select from pg_roles where rolname = 'odoo_apn_writer'")
-        if cursor.rowcount:
-            cursor.execute(f"grant odoo_apn_writer to {OWNER} with inherit true, set true")
+        cursor.execute("select rolname from pg_roles where rolname in ('odoo_apn_writer', 'shoppulse_owner')")
+        for (role,) in cursor.fetchall():
+            cursor.execute(f"grant {role} to {OWNER} with inherit true, set true")
     migrate(settings_of(postgres, TEMPLATE))
     for login, group in LOGINS.items():
         postgres.ensure_login(login, PASSWORD)

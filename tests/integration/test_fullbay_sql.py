@@ -429,6 +429,10 @@ def test_a_user_without_the_rights_is_told_which_and_what_to_do(
                 migrations.migrate(weak)
             with postgres.session() as session:
                 run(session, "grant odoo_apn_writer to migration_weakling with inherit true, set true")
+            with pytest.raises(PermanentError, match=r"grant shoppulse_owner to migration_weakling"):
+                migrations.migrate(weak)
+            with postgres.session() as session:
+                run(session, "grant shoppulse_owner to migration_weakling with inherit true, set true")
             assert migrations.migrate(weak)[0] == "0001_schemas_and_roles"
             run_as_owner = connect(weak, application_name="test")
             assert value(run_as_owner, "select count(*) from product_categories") == 20
