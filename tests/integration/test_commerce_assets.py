@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from commerce_assets import release, submit
+from commerce_assets import release, submit, undo
 from commerce_assets.automation import incoming_uploads
 from commerce_assets.definitions import defs
 from commerce_assets.objects import UploadStore
@@ -139,3 +139,38 @@ def test_an_upload_that_is_not_held_is_not_released(
     query(location.warehouse, "update commerce.upload_objects set stage = 'held'")
     assert release.main([upload_id]) == 0
     assert query(location.warehouse, "select stage from commerce.upload_objects") == [("validated",)]
+
+
+def test_an_upload_is_undone_by_a_command_once_and_not_under_a_later_one(
+    location: Location, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(undo, "database_settings", lambda name: location.warehouse)
+    monkeypatch.setattr(undo, "read_env_file", lambda: [])
+    assert undo.main(["UPLOAD_X"]) == 1
+    assert "Look for its id in commerce.upload_history" in capsys.readouterr().err
+    for name, price in (("a", "1"), ("b", "2")):
+        location.store.put(f"incoming/VEND001/{name}.csv", priced(price), "text/csv")
+        location.materialize()
+    first, second = (
+        upload_id
+        for (upload_id,) in query(location.warehouse, "select upload_id from upload_history order by 1")
+    )
+    if query(location.warehouse, f"select file_name from upload_history where upload_id = '{first}'") != [
+        ("a.csv",)
+    ]:
+        first, second = second, first
+    assert undo.main([first]) == 1
+    refused = capsys.readouterr().err
+    assert "P1" in refused
+    assert "Undo the later upload first" in refused
+    assert undo.main([second]) == 0
+    assert "1 products restored, 0 removed" in capsys.readouterr().out
+    assert query(location.warehouse, "select price::text from products") == [("1.00",)]
+    assert undo.main([second]) == 2
+    assert "nothing to undo" in capsys.readouterr().out
+    assert undo.main([first]) == 0
+    assert query(location.warehouse, "select count(*) from products") == [(0,)]
+
+
+def priced(price: str) -> bytes:
+    return f"vendor_product_id,name,category,sku,price,stock\nP1,A,Books,S1,{price},1\n".encode()
