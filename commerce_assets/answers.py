@@ -111,13 +111,19 @@ class VendorFile:
 
 @dataclass(frozen=True)
 class Upload:
-    """What is known of an upload beside its rows. `seconds`: from its arrival to its verdict."""
+    """What is known of an upload beside its rows. `seconds`: from its arrival to its verdict.
+
+    `after_release`: what becomes of the rows of a held upload when it is released, rows by verdict. `refusal`: why a
+    held upload was not released; its rows are rejected then.
+    """
 
     upload_id: str
     vendor_id: str
     file_name: str
     seconds: float | None = None
     hold_reason: str | None = None
+    after_release: Mapping[str, int] | None = None
+    refusal: FileProblem | None = None
 
 
 @dataclass(frozen=True)
@@ -470,15 +476,17 @@ class _Counts:
 
     def summary(self, upload: Upload) -> Summary:
         rows = {verdict: self.verdicts[verdict] for verdict in VERDICTS}
-        if upload.hold_reason is not None:
-            outcome: Outcome = "held"
+        if upload.refusal is not None:
+            outcome: Outcome = "refused"
+        elif upload.hold_reason is not None:
+            outcome = "held"
         elif not rows["rejected"]:
             outcome = "completed"
         else:
             outcome = "partial" if self.total > rows["rejected"] else "failed"
         order = ("error", "warning", "info")
         codes = sorted(self._codes.values(), key=lambda one: (order.index(one.severity), -one.rows, one.code))
-        return Summary(upload, outcome, rows, self.with_warnings, codes, self._examples)
+        return Summary(upload, outcome, rows, self.with_warnings, codes, self._examples, upload.refusal)
 
 
 # -- the summary --------------------------------------------------------------------------------------------
@@ -490,6 +498,8 @@ _OUTCOMES: Final[dict[Outcome, str]] = {
     "held": "The upload waits for release; nothing was changed.",
     "refused": "The file could not be read as a product file; nothing was changed.",
 }
+_WHILE_HELD: Final = "The marketplace looks at it. If the numbers are a mistake, upload the right ones."
+_NOT_RELEASED: Final = "The upload was held and then refused; nothing was changed."
 _VERDICT_NAMES: Final = {
     "accepted": "new products",
     "updated": "updated products",
@@ -497,6 +507,15 @@ _VERDICT_NAMES: Final = {
     "rejected": "rejected rows",
     "valid": "rows that wait for release",
 }
+
+
+def _said(summary: Summary) -> str:
+    return _NOT_RELEASED if summary.upload.refusal is not None else _OUTCOMES[summary.outcome]
+
+
+def _has_rows(summary: Summary) -> bool:
+    """A file that could not be read has none, and a table of zeros would say that it was empty."""
+    return summary.problem is None or summary.total > 0
 
 
 def summary_json(summary: Summary) -> dict[str, Any]:
@@ -512,6 +531,7 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         if problem
         else None,
         "hold_reason": upload.hold_reason,
+        "after_release": dict(upload.after_release) if upload.after_release is not None else None,
         "rows": {
             "total": summary.total,
             **{WAITING if verdict == "valid" else verdict: rows for verdict, rows in summary.rows.items()},
@@ -550,7 +570,7 @@ def summary_html(summary: Summary) -> str:
         f"<style>{_STYLE}</style></head><body>",
         f"<h1>{_safe(upload.file_name)}</h1>",
         f"<p>Upload {_safe(upload.upload_id)} of {_safe(upload.vendor_id)}, answered{seconds}. "
-        f"<strong>{_safe(_OUTCOMES[summary.outcome])}</strong></p>",
+        f"<strong>{_safe(_said(summary))}</strong></p>",
     ]
     if summary.problem is not None:
         problem = summary.problem
@@ -559,9 +579,15 @@ def summary_html(summary: Summary) -> str:
             f"<br>What to do: {_safe(problem.advice())}</p>"
         )
     if upload.hold_reason is not None:
-        parts.append(f'<p class="note">Held: {_safe(upload.hold_reason)}</p>')
-    if summary.problem is None:
+        parts.append(f'<p class="note">Held: {_safe(upload.hold_reason)}<br>{_safe(_WHILE_HELD)}</p>')
+    if _has_rows(summary):
         parts += _counts_table(summary)
+    if upload.after_release is not None:
+        gives = [
+            (_VERDICT_NAMES[verdict].capitalize(), f"{rows:,}")
+            for verdict, rows in upload.after_release.items()
+        ]
+        parts += ["<h2>What a release gives</h2>", _table(("Rows", "Number"), gives)]
     parts += _code_chart(summary.codes)
     if summary.examples:
         rows = [(str(number), code, messages, fix) for number, code, messages, fix in summary.examples]
@@ -637,7 +663,7 @@ def vendor_message(summary: Summary, bucket: str) -> tuple[str, str]:
         f"File: {_one_line(upload.file_name)}",
         f"Vendor: {_one_line(upload.vendor_id)}",
         "",
-        _OUTCOMES[summary.outcome],
+        _said(summary),
     ]
     if summary.problem is not None:
         lines += [
@@ -645,14 +671,26 @@ def vendor_message(summary: Summary, bucket: str) -> tuple[str, str]:
             f"{summary.problem.code}: {_one_line(summary.problem.message)}",
             f"What to do: {_one_line(summary.problem.advice())}",
         ]
-    else:
+    if _has_rows(summary):
         lines += [
             f"- {_VERDICT_NAMES[verdict].capitalize()}: {number:,}"
             for verdict, number in summary.rows.items()
             if number
         ]
     if upload.hold_reason is not None:
-        lines += ["", f"Held: {_one_line(upload.hold_reason)}"]
+        lines += ["", f"Held: {_one_line(upload.hold_reason)}", _WHILE_HELD]
+        if upload.after_release is not None:
+            lines += ["", "What a release gives:"]
+            lines += [
+                f"- {_VERDICT_NAMES[verdict].capitalize()}: {number:,}"
+                for verdict, number in upload.after_release.items()
+            ]
+        decide = f"python -m commerce_assets.release {_one_line(upload.upload_id)}"
+        lines += [
+            "",
+            f"The marketplace decides: {decide}",
+            f"or, with a reason for the vendor: {decide} --refuse REASON",
+        ]
     errors = [code for code in summary.codes if code.severity == "error"]
     if errors:
         lines += ["", "Why rows were rejected, and how many:"]

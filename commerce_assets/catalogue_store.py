@@ -16,6 +16,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from commerce_assets.rules import UPLOAD_REFUSED
 from resources.failures import permanent, transient
 
 if TYPE_CHECKING:
@@ -186,6 +187,19 @@ def release(session: Session, upload_id: str) -> bool:
             "commerce/transforms/note_released", {"upload_id": upload_id}, table="commerce.upload_history"
         )
     )
+
+
+def refuse(session: Session, upload_id: str, reason: str) -> bool:
+    """End a held upload: its valid rows are rejected with UPLOAD_REFUSED and `reason`; False when it is not held.
+
+    Raises PermanentError when there is no such upload.
+    """
+    _upload(session, upload_id, f"refusing the upload {upload_id}")
+    params = {"upload_id": upload_id, "reason": reason, "code": UPLOAD_REFUSED}
+    if not session.run("commerce/transforms/note_refused", params, table="commerce.upload_history"):
+        return False
+    session.run("commerce/transforms/refuse_staged_rows", params, table="commerce.staged_rows")
+    return True
 
 
 def complete_upload(

@@ -10,6 +10,7 @@ bytes. So a run that is killed anywhere is taken up where it was. One run at a t
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import re
@@ -33,7 +34,13 @@ from commerce_assets.answers import (
     write_answer,
     write_refusal,
 )
-from commerce_assets.catalogue_store import HoldPolicy, apply_upload, complete_upload, remove_staged_rows
+from commerce_assets.catalogue_store import (
+    Applied,
+    HoldPolicy,
+    apply_upload,
+    complete_upload,
+    remove_staged_rows,
+)
 from commerce_assets.dynamo import (
     ERROR,
     VALIDATED,
@@ -54,7 +61,7 @@ from commerce_assets.reading import (
     Refused,
     read_ahead,
 )
-from commerce_assets.rules import DuplicatePolicy, Settings
+from commerce_assets.rules import UPLOAD_REFUSED, DuplicatePolicy, Settings
 from commerce_assets.staging import stage_chunks
 from resources.aws import AwsRefusal
 from resources.leases import Lease
@@ -67,6 +74,7 @@ logger = logging.getLogger(__name__)
 
 DATASET = "vendor uploads"
 UPLOADS_A_STAGE = 200
+APPLIED = ("accepted", "updated", "unchanged", "rejected")
 _ROWS_A_CHUNK = 25_000
 _CELLS, _CODE, _MESSAGE = "_cells", "_code", "_message"
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412"})
@@ -196,17 +204,21 @@ def validate(run: Onboarding) -> list[Waiting]:
     return uploads
 
 
-def apply(run: Onboarding) -> list[Waiting]:
+def apply(run: Onboarding) -> dict[str, Applied]:
     """validated -> applied or held: the catalogue takes the valid rows, or the upload waits for release."""
     uploads = _uploads(run, "validated")
+    done: dict[str, Applied] = {}
     for upload in uploads:
 
         def work(upload: Waiting = upload) -> None:
             applied = apply_upload(run.session, upload.id, upload.vendor, hold=run.hold)
-            _move(run, upload, "held" if applied.held else "applied", facts={"held": applied.held})
+            after = {verdict: getattr(applied, verdict) for verdict in APPLIED}
+            facts = {"held": applied.held, "after_release": after, "seconds": _seconds(run, upload)}
+            _move(run, upload, "held", facts=facts) if applied.held else _move(run, upload, "applied")
+            done[upload.id] = applied
 
         _transaction(run, work, f"applying {upload.id}")
-    return uploads
+    return done
 
 
 def complete(run: Onboarding) -> list[Waiting]:
@@ -221,33 +233,31 @@ def complete(run: Onboarding) -> list[Waiting]:
 
         _transaction(run, work, f"completing {upload.id}")
         run.records.decide(upload.id, _verdicts(run, upload), run.now())
-        seconds = round((run.now() - upload.version.last_modified).total_seconds(), 1)
+        facts = {"seconds": _seconds(run, upload)}
         _transaction(
             run,
-            lambda upload=upload, seconds=seconds: _move(
-                run, upload, "completed", facts={"seconds": seconds}
-            ),  # type: ignore[misc]
+            lambda upload=upload, facts=facts: _move(run, upload, "completed", facts=facts),  # type: ignore[misc]
             f"completing {upload.id}",
         )
     return uploads
 
 
 def answer(run: Onboarding) -> dict[str, dict[str, str]]:
-    """completed -> answered: the files for the vendor on S3; upload id -> kind of file -> key."""
+    """completed -> answered: the files for the vendor on S3; upload id -> kind of file -> key.
+
+    An upload that is held is answered too, once: why it waits, and what a release would give. It stays held, and its
+    answer is replaced when somebody has decided.
+    """
     stored: dict[str, dict[str, str]] = {}
+    for upload in _untold(run):
+        stored[upload.id] = _answered(run, upload)
+
+        def told(upload: Waiting = upload) -> None:
+            _run(run, "note_told", object_id=upload.object_id, answer=json.dumps(stored[upload.id]))
+
+        _transaction(run, told, f"noting that {upload.id} waits")
     for upload in _uploads(run, "completed"):
-        about = Upload(upload.id, upload.vendor, upload.file_name, upload.facts.get("seconds"))
-        with tempfile.TemporaryDirectory(prefix="answer-") as folder:
-            if upload.failure is not None:
-                made = write_refusal(Path(folder), about, upload.failure)
-            else:
-                header = upload.header
-                file = VendorFile(
-                    header.given, header.columns, upload.facts["delimiter"], upload.facts["encoding"]
-                )
-                made = write_answer(Path(folder), about, file, _results(run, upload))
-            stored[upload.id] = store_answer(run.store.client, run.store.bucket, made)
-        run.tell(*vendor_message(made.summary, run.store.bucket))
+        stored[upload.id] = _answered(run, upload)
 
         def work(upload: Waiting = upload) -> None:
             _move(run, upload, "answered", facts={"answer": stored[upload.id]})
@@ -299,6 +309,34 @@ def _refuse(run: Onboarding, upload: Waiting, problem: FileProblem) -> None:
     _transaction(
         run, lambda: _move(run, upload, "refused", problem=problem), f"refusing {upload.version.key}"
     )
+
+
+def _answered(run: Onboarding, upload: Waiting) -> dict[str, str]:
+    """Store the answer of an upload as it is now and tell its vendor; the keys by kind of file."""
+    facts = upload.facts
+    about = Upload(upload.id, upload.vendor, upload.file_name, facts.get("seconds"))
+    if upload.stage == "held":
+        about = dataclasses.replace(
+            about, hold_reason=facts["held"], after_release=facts.get("after_release")
+        )
+    elif "refusal" in facts:
+        do_next = "Correct the file and upload it again, or ask the marketplace."
+        about = dataclasses.replace(about, refusal=FileProblem(UPLOAD_REFUSED, facts["refusal"], do_next))
+    with tempfile.TemporaryDirectory(prefix="answer-") as folder:
+        if upload.failure is not None:
+            made = write_refusal(Path(folder), about, upload.failure)
+        else:
+            header = upload.header
+            file = VendorFile(header.given, header.columns, facts["delimiter"], facts["encoding"])
+            made = write_answer(Path(folder), about, file, _results(run, upload))
+        stored = store_answer(run.store.client, run.store.bucket, made)
+    run.tell(*vendor_message(made.summary, run.store.bucket))
+    return stored
+
+
+def _seconds(run: Onboarding, upload: Waiting) -> float:
+    """How long ago an upload arrived."""
+    return round((run.now() - upload.version.last_modified).total_seconds(), 1)
 
 
 def _recorded(
@@ -412,6 +450,13 @@ def _uploads(run: Onboarding, stage: str) -> list[Waiting]:
         return [_waiting(row) for row in rows]
 
     return run.session.transaction(read, doing=f"looking for uploads that are {stage}")
+
+
+def _untold(run: Onboarding) -> list[Waiting]:
+    def read() -> list[Waiting]:
+        return [_waiting(row) for row in _run(run, "untold_uploads", most=UPLOADS_A_STAGE)]
+
+    return run.session.transaction(read, doing="looking for held uploads that nobody was told of")
 
 
 def _waiting(row: tuple[Any, ...]) -> Waiting:

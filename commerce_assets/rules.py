@@ -32,6 +32,7 @@ VERSION: Final = "1"
 """To be raised with every change of a rule: an answer says by which rules it was found."""
 
 POISON: Final = "VALIDATION_ERROR"
+UPLOAD_REFUSED: Final = "UPLOAD_REFUSED"
 DUPLICATE_SKU: Final = "DUPLICATE_SKU"
 DUPLICATE_VENDOR_PRODUCT_ID: Final = "DUPLICATE_VENDOR_PRODUCT_ID"
 
@@ -438,6 +439,11 @@ OTHER_CODES: Final[dict[str, tuple[Severity, str, str]]] = {
         "no other row of the file has the vendor_product_id; where updates are not wanted, no product of the vendor",
     ),
     POISON: ("error", "", "every rule could be applied to the row"),
+    UPLOAD_REFUSED: (
+        "error",
+        "",
+        "the upload was not held, or was released; a good row of a refused one has no other",
+    ),
 }
 """Codes that are not a rule over one row: severity, field, what holds when they are silent."""
 

@@ -1,6 +1,6 @@
 """Vendor onboarding: an asset for each stage that an upload goes through. Each takes what the stage before left."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -93,11 +93,12 @@ def _tell(subject: str, text: str) -> None:
     notify(subject, text)
 
 
-def _done(run: Onboarding, table: str, uploads: list[Waiting], **facts: Any) -> dg.MaterializeResult:
+def _done(
+    run: Onboarding, table: str, uploads: Collection[Waiting | str], **facts: Any
+) -> dg.MaterializeResult:
     rows = run.session.transaction(lambda: run.session.count(f"commerce.{table}"), doing=f"counting {table}")
-    return materialized(
-        row_count=rows, uploads=len(uploads), upload_ids=[one.upload_id for one in uploads][:50], **facts
-    )
+    ids = [one if isinstance(one, str) else one.upload_id for one in uploads]
+    return materialized(row_count=rows, uploads=len(uploads), upload_ids=ids[:50], **facts)
 
 
 @dg.asset(**described("upload_history"))
@@ -184,7 +185,9 @@ def products(
     """
     hold = HoldPolicy(config.prices_share, config.price_change, config.stock_share)
     with stage(context, warehouse, uploads, upload_records, hold=hold) as run:
-        return _done(run, "products", onboarding.apply(run))
+        applied = onboarding.apply(run)
+        held = {upload_id: one.held for upload_id, one in applied.items() if one.held}
+        return _done(run, "products", applied, held=held)
 
 
 validation_errors = _stage_asset(

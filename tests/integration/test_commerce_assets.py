@@ -136,6 +136,9 @@ def test_an_upload_that_is_not_held_is_not_released(
     location.materialize()
     ((upload_id,),) = query(location.warehouse, "select upload_id from upload_history")
     assert release.main([upload_id]) == 2
+    assert release.main([upload_id, "--refuse", "prices in cents"]) == 2
+    assert release.main([upload_id, "--refuse", " "]) == 1
+    assert "what the vendor should put right" in capsys.readouterr().err
     query(location.warehouse, "update commerce.upload_objects set stage = 'held'")
     assert release.main([upload_id]) == 0
     assert query(location.warehouse, "select stage from commerce.upload_objects") == [("validated",)]

@@ -14,14 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from commerce_assets import onboarding
-from commerce_assets.catalogue_store import HoldPolicy, release
+from commerce_assets.catalogue_store import HoldPolicy
 from commerce_assets.dynamo import PENDING, UploadRecords
 from commerce_assets.ledger import scan
 from commerce_assets.objects import UploadStore
 from commerce_assets.onboarding import Onboarding
 from commerce_assets.reading import Limits
+from commerce_assets.release import refuse_upload, release_upload
 from resources.aws import aws_client
 from resources.database import connect
+from resources.failures import PermanentError
 from resources.leases import lease
 from resources.settings import AwsSettings, DatabaseSettings
 from resources.sql import Session
@@ -190,22 +192,93 @@ def test_a_file_that_is_overwritten_is_two_uploads_in_their_order(market: Market
     assert market.query("select count(*) from upload_history") == [(2,)]
 
 
-def test_a_held_upload_goes_on_when_it_is_released(market: Marketplace) -> None:
+STRICT = HoldPolicy(minimum_products=1)
+
+
+def held(market: Marketplace, more: str = "") -> str:
+    """The id of an upload that is held, and told of: its prices are a hundred times those of the one before."""
     market.put("VEND001/a.csv", GOOD)
     market.run()
-    market.put("VEND001/b.csv", GOOD.replace("1.00", "100.00").replace("2.00", "200.00"))
-    market.run(hold=HoldPolicy(minimum_products=1))
+    market.told.clear()
+    market.put("VEND001/b.csv", GOOD.replace("1.00", "100.00").replace("2.00", "200.00") + more)
+    market.run(hold=STRICT)
     assert market.query("select stage from commerce.upload_objects order by object_id") == [
         ("answered",),
         ("held",),
     ]
     ((upload_id,),) = market.query("select upload_id from commerce.upload_objects where stage = 'held'")
-    market.session.transaction(lambda: release(market.session, upload_id), doing="releasing")
-    market.query(
-        f"update commerce.upload_objects set stage = 'validated' where upload_id = '{upload_id}' returning 1"
-    )
-    market.run(hold=HoldPolicy(minimum_products=1))
+    return str(upload_id)
+
+
+def summary_of(market: Marketplace, upload_id: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(market.answers()[f"results/VEND001/{upload_id}/summary.json"])
+    return loaded
+
+
+def test_a_held_upload_is_answered_once_with_the_reason_and_what_a_release_gives(market: Marketplace) -> None:
+    """Before, its vendor heard nothing until somebody looked into the database."""
+    upload_id = held(market, more="P3,C,Books,S3,3.00,1\nP4,D,Bookz,S4,4.00,1\n")
+    summary = summary_of(market, upload_id)
+    assert summary["outcome"] == "held"
+    assert "2 of 2 prices move by more than 50%" in summary["hold_reason"]
+    assert summary["after_release"] == {"accepted": 1, "updated": 2, "unchanged": 0, "rejected": 1}
+    assert (summary["rows"]["waiting"], summary["rows"]["rejected"]) == (3, 1)
+    page = market.answers()[f"results/VEND001/{upload_id}/summary.html"].decode()
+    assert "2 of 2 prices move" in page
+    assert "What a release gives" in page
+    assert len(market.told) == 1
+    assert "waits for release" in market.told[0]
+    assert market.query(
+        "select upload_id, would_be_accepted, would_be_updated, would_be_rejected, vendor_told_at is not null"
+        " from commerce.held_uploads"
+    ) == [(upload_id, 1, 2, 1, True)]
+    before = market.answers()
+    market.run(hold=STRICT)
+    assert market.answers() == before
+    assert len(market.told) == 1
+
+
+def test_a_held_upload_goes_on_when_it_is_released(market: Marketplace) -> None:
+    upload_id = held(market)
+    assert release_upload(market.warehouse, upload_id)
+    assert not refuse_upload(market.warehouse, upload_id, "too late")
+    market.run(hold=STRICT)
     assert market.query("select price::text from products order by sku") == [("100.00",), ("200.00",)]
+    summary = summary_of(market, upload_id)
+    assert (summary["outcome"], summary["hold_reason"], summary["after_release"]) == ("completed", None, None)
+    assert summary["rows"]["updated"] == 2
+    assert len(market.told) == 2
+    assert market.query("select count(*) from commerce.held_uploads") == [(0,)]
+
+
+def test_a_held_upload_that_is_refused_changes_no_product_and_says_why(market: Marketplace) -> None:
+    upload_id = held(market, more="P4,D,Bookz,S4,4.00,1\n")
+    before = market.query("select ctid, xmin, product_id from commerce.products order by 3")
+    with pytest.raises(PermanentError, match="Say in 1 to 1000 characters"):
+        refuse_upload(market.warehouse, upload_id, " ")
+    assert refuse_upload(market.warehouse, upload_id, "prices in cents,\nplease in euros")
+    assert not release_upload(market.warehouse, upload_id)
+    assert not refuse_upload(market.warehouse, upload_id, "again")
+    market.run(hold=STRICT)
+    assert market.query("select ctid, xmin, product_id from commerce.products order by 3") == before
+    assert market.query(
+        "select total_records, valid_records, error_records, status from upload_history"
+        f" where upload_id = '{upload_id}'"
+    ) == [(3, 0, 3, "failed")]
+    assert market.query("select error_type from validation_errors order by row_number") == [
+        ("UPLOAD_REFUSED",),
+        ("UPLOAD_REFUSED",),
+        ("INVALID_CATEGORY",),
+    ]
+    summary = summary_of(market, upload_id)
+    assert summary["outcome"] == "refused"
+    assert summary["problem"]["code"] == "UPLOAD_REFUSED"
+    assert summary["problem"]["message"] == "prices in cents, please in euros"
+    assert (summary["rows"]["total"], summary["rows"]["rejected"]) == (3, 3)
+    assert "held and then refused" in market.answers()[f"results/VEND001/{upload_id}/summary.html"].decode()
+    assert "refused (UPLOAD_REFUSED)" in market.told[-1]
+    assert market.records.count_by_status(upload_id) == {"error": 3}
+    assert market.query("select count(*) from commerce.staged_rows") == [(0,)]
 
 
 class Killed(BaseException):
