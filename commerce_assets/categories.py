@@ -6,12 +6,16 @@ vendor and never applied: the row stays rejected until the vendor says so.
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from resources.embedding import LOCAL_NAME, Embedder, similarity
+from resources.embedding import LOCAL_NAME, Embedder, HttpEmbedder, LocalEmbedder, similarity
+from resources.failures import PipelineError
+from resources.settings import embedding_settings
 
 if TYPE_CHECKING:
     from resources.embedding import Vector
@@ -23,15 +27,45 @@ LOCAL_THRESHOLD: Final = 0.30
 # Large models see likeness everywhere: unrelated names are at 0.3 to 0.5 there, so the bar is higher.
 SERVICE_THRESHOLD: Final = 0.60
 
+MOST_NAMES: Final = 5_000
+"""Different unknown names of a file that are looked at. One with more has descriptions where categories should be, and
+a name costs a millisecond by spelling alone."""
+
 _LONGEST = 100
 _REMEMBERED = 10_000
 _BETWEEN = re.compile(r"[\W_]+")
+_PATIENCE_SECONDS: Final = 5.0  # a vendor waits for his answer meanwhile
+
+logger = logging.getLogger(__name__)
+
+
+def suggestion_embedder() -> Embedder | None:
+    """The embedder of the settings, less patient than for other work; None when the settings are wrong.
+
+    A suggestion is a courtesy: no upload waits for it, or fails because of it.
+    """
+    try:
+        settings = embedding_settings()
+    except PipelineError as error:
+        logger.warning("Categories are suggested by spelling only: %s", error)
+        return None
+    if not settings.url:
+        return LocalEmbedder()
+    hasty = dataclasses.replace(
+        settings,
+        connect_timeout=_PATIENCE_SECONDS,
+        read_timeout=_PATIENCE_SECONDS,
+        call_deadline=_PATIENCE_SECONDS,
+        max_retry_after=_PATIENCE_SECONDS,
+    )
+    return HttpEmbedder(hasty)
 
 
 class CategorySuggester:
-    """Suggests for the names of one file: vectors of our categories are made once, and an answer is remembered.
+    """Suggests for the names of files: vectors of our categories are made once, and an answer is remembered.
 
-    Without an embedder only spelling is looked at.
+    Without an embedder only spelling is looked at, and so it is from the first failure of one on: with a service that
+    is away, every file would wait for it again.
     """
 
     def __init__(
@@ -44,6 +78,26 @@ class CategorySuggester:
         self._threshold = threshold
         self._vectors: Sequence[Vector | None] | None = None
         self._answers: OrderedDict[str, tuple[str, float] | None] = OrderedDict()
+        self._left = MOST_NAMES
+
+    def begin_file(self) -> None:
+        """Another file: what was learnt stays, and as many names as before may be asked."""
+        self._left = MOST_NAMES
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Answer all of these in few calls of the embedder, where `suggest` would take one for each."""
+        new = [name for name in dict.fromkeys(name[:_LONGEST] for name in names) if name not in self._answers]
+        new = new[: self._left]
+        self._left -= len(new)
+        unspelled = []
+        for name in new:
+            found = self._by_spelling(name)
+            if found is None and _BETWEEN.sub("", name):
+                unspelled.append(name)
+            else:
+                self._remember(name, found)
+        for name, found in zip(unspelled, self._by_meaning(unspelled), strict=True):
+            self._remember(name, found)
 
     def suggest(self, unknown: str) -> tuple[str, float] | None:
         """Return the category that is meant and how sure that is (1.0: the same but for case, spaces, signs), or None.
@@ -53,10 +107,13 @@ class CategorySuggester:
         """
         name = unknown[:_LONGEST]
         if name not in self._answers:
-            self._answers[name] = self._by_spelling(name) or self._by_meaning(name)
-            if len(self._answers) > _REMEMBERED:
-                self._answers.popitem(last=False)
-        return self._answers[name]
+            self.prepare([name])
+        return self._answers.get(name)
+
+    def _remember(self, name: str, found: tuple[str, float] | None) -> None:
+        self._answers[name] = found
+        if len(self._answers) > _REMEMBERED:
+            self._answers.popitem(last=False)
 
     def _by_spelling(self, name: str) -> tuple[str, float] | None:
         if name in self._exact:
@@ -70,22 +127,37 @@ class CategorySuggester:
         near = [
             (distance, other)
             for key, other in self._plain.items()
-            if (distance := edit_distance(plain, key)) <= len(key) // 6 + (len(key) > 5)
+            # Letters that one has more than the other are mistakes already, and cost no comparison.
+            if abs(len(plain) - len(key)) <= (most := len(key) // 6 + (len(key) > 5))
+            and (distance := edit_distance(plain, key)) <= most
         ]
         if not near:
             return None
         distance, other = min(near)
         return other, round(1 - distance / max(len(plain), len(_plain(other))), 4)
 
-    def _by_meaning(self, name: str) -> tuple[str, float] | None:
-        if self._embedder is None or not self._known or not _BETWEEN.sub("", name):
-            return None
+    def _by_meaning(self, names: Sequence[str]) -> list[tuple[str, float] | None]:
+        if self._embedder is None or not self._known or not names:
+            return [None] * len(names)
+        try:
+            return [self._nearest(vector) for vector in self._embedded(self._embedder, names)]
+        # Whatever is wrong with a model or a service, the file is answered without a suggestion.
+        except Exception:
+            logger.warning("Categories are suggested by spelling only from here on", exc_info=True)
+            self._embedder = None
+            return [None] * len(names)
+
+    def _embedded(self, embedder: Embedder, names: Sequence[str]) -> list[Vector | None]:
         if self._vectors is None:
-            self._vectors = self._embedder.embed(self._known)
+            self._vectors = embedder.embed(self._known)
         if self._threshold is None:
-            local = self._embedder.model().name == LOCAL_NAME
+            local = embedder.model().name == LOCAL_NAME
             self._threshold = LOCAL_THRESHOLD if local else SERVICE_THRESHOLD
-        (asked,) = self._embedder.embed([name])
+        return embedder.embed(names)
+
+    def _nearest(self, asked: Vector | None) -> tuple[str, float] | None:
+        assert self._vectors is not None
+        assert self._threshold is not None
         if asked is None:
             return None
         likeness = [

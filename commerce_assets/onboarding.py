@@ -16,6 +16,7 @@ import logging
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -41,6 +42,7 @@ from commerce_assets.catalogue_store import (
     complete_upload,
     remove_staged_rows,
 )
+from commerce_assets.categories import CategorySuggester
 from commerce_assets.dynamo import (
     ERROR,
     VALIDATED,
@@ -70,6 +72,8 @@ from resources.sql import Session, statement
 if TYPE_CHECKING:
     import polars as pl
 
+    from resources.embedding import Embedder
+
 logger = logging.getLogger(__name__)
 
 DATASET = "vendor uploads"
@@ -83,7 +87,8 @@ _VENDOR_IN_NAME = re.compile(r"(VEND[A-Za-z0-9]+)[_.-]")
 
 @dataclass(frozen=True)
 class Onboarding:
-    """What the stages share in one run. `tell`: how a vendor's answer is announced (subject, text)."""
+    """What the stages share in one run. `tell`: how a vendor's answer is announced (subject, text); `embedder`: makes
+    what categories are suggested with, None for spelling alone."""
 
     session: Session
     store: UploadStore
@@ -92,6 +97,7 @@ class Onboarding:
     limits: Limits = field(default_factory=Limits)
     hold: HoldPolicy = field(default_factory=HoldPolicy)
     duplicates: DuplicatePolicy = "first"
+    embedder: Callable[[], Embedder | None] = lambda: None
     tell: Callable[[str, str], None] = lambda subject, text: None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -190,17 +196,19 @@ def record(run: Onboarding) -> list[Waiting]:
 def validate(run: Onboarding) -> list[Waiting]:
     """recorded -> validated: the pending items, checked by all rules, in commerce.staged_rows."""
     uploads = _uploads(run, "recorded")
-    for upload in uploads:
+    with ExitStack() as stack:
+        suggester = _suggesters(run, stack)
+        for upload in uploads:
 
-        def work(upload: Waiting = upload) -> None:
-            if upload.failure is None:
-                names = _run(run, "active_categories")
-                settings = Settings(frozenset(name for (name,) in names))
-                chunks = ((upload.header, chunk) for chunk in _chunks(run, upload))
-                stage_chunks(run.session, upload.id, chunks, settings, duplicates=run.duplicates)
-            _move(run, upload, "validated")
+            def work(upload: Waiting = upload) -> None:
+                if upload.failure is None:
+                    names = frozenset(name for (name,) in _run(run, "active_categories"))
+                    settings = Settings(names, suggester=suggester(names))
+                    chunks = ((upload.header, chunk) for chunk in _chunks(run, upload))
+                    stage_chunks(run.session, upload.id, chunks, settings, duplicates=run.duplicates)
+                _move(run, upload, "validated")
 
-        _transaction(run, work, f"checking {upload.id}")
+            _transaction(run, work, f"checking {upload.id}")
     return uploads
 
 
@@ -337,6 +345,23 @@ def _answered(run: Onboarding, upload: Waiting) -> dict[str, str]:
 def _seconds(run: Onboarding, upload: Waiting) -> float:
     """How long ago an upload arrived."""
     return round((run.now() - upload.version.last_modified).total_seconds(), 1)
+
+
+def _suggesters(run: Onboarding, stack: ExitStack) -> Callable[[frozenset[str]], CategorySuggester]:
+    """One suggester for all uploads of a run, so that a service that is away is waited for once; another when the
+    categories have changed meanwhile."""
+    embedder = run.embedder()
+    if embedder is not None:
+        stack.callback(embedder.close)
+    made: dict[frozenset[str], CategorySuggester] = {}
+
+    def of(names: frozenset[str]) -> CategorySuggester:
+        if names not in made:
+            made[names] = CategorySuggester(names, embedder)
+        made[names].begin_file()
+        return made[names]
+
+    return of
 
 
 def _recorded(

@@ -19,6 +19,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from commerce_assets.categories import CategorySuggester
 from commerce_assets.formulas import restored_expr
 from commerce_assets.reading import COLUMNS, OPTIONAL_COLUMNS, REQUIRED, ROW_NUMBER, Refused
 
@@ -83,6 +84,8 @@ class Settings:
     """Names of the active categories, exact."""
     decimal_comma: bool = False
     """The vendor's locale writes 12,50. Thousands are never separated: 1.234 would be two different numbers."""
+    suggester: CategorySuggester | None = field(default=None, compare=False)
+    """Who says which category may be meant by an unknown one; None: by spelling alone."""
 
     def pattern(self, whole: str, places: str) -> str:
         return f"^{whole}(?:{',' if self.decimal_comma else '[.]'}{places})?$"
@@ -95,11 +98,15 @@ class Settings:
 
 Broken = Callable[[Settings], "pl.Expr"]
 Suggest = Callable[[str, Settings], "str | None"]
+Prepare = Callable[[Sequence[str], Settings], None]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. `message` may hold one {}, for what was found; `suggest`: a value that would pass, if any is near."""
+    """One rule. `message` may hold one {}, for what was found; `suggest`: a value that would pass, if any is near.
+
+    `prepare` is told all different values of a chunk that are about to be suggested for, where that is cheaper.
+    """
 
     code: str
     severity: Severity
@@ -109,6 +116,7 @@ class Rule:
     hint: str
     broken: Broken
     suggest: Suggest | None = None
+    prepare: Prepare | None = None
 
 
 RULES: list[Rule] = []
@@ -124,9 +132,10 @@ def rule(
     message: str,
     hint: str,
     suggest: Suggest | None = None,
+    prepare: Prepare | None = None,
 ) -> Callable[[Broken], Broken]:
     def add(broken: Broken) -> Broken:
-        RULES.append(Rule(code, severity, field, holds, message, hint, broken, suggest))
+        RULES.append(Rule(code, severity, field, holds, message, hint, broken, suggest, prepare))
         return broken
 
     return add
@@ -171,28 +180,24 @@ def _whole_suggested(value: str, settings: Settings) -> str | None:
 
 
 def _category_suggested(value: str, settings: Settings) -> str | None:
-    return _nearest(value, settings.categories)
+    found = _suggester(settings).suggest(value)
+    return found[0] if found else None
 
 
-@lru_cache(maxsize=10_000)
-def _nearest(value: str, names: frozenset[str]) -> str | None:
-    """The category that takes the fewest letters to write instead, a third of its length at most."""
-    plain = value.casefold().strip()[:100]
-    distance, name = min(((_distance(plain, name.casefold()), name) for name in names), default=(1_000, ""))
-    return name if distance <= max(len(name) // 3, 1) else None
+def _categories_prepared(values: Sequence[str], settings: Settings) -> None:
+    suggester = _suggester(settings)
+    if settings.suggester is None:  # shared by everything in this process, so nobody else begins a file
+        suggester.begin_file()
+    suggester.prepare(values)
 
 
-def _distance(left: str, right: str) -> int:
-    """Levenshtein's: letters added, removed or replaced."""
-    row = list(range(len(right) + 1))
-    for above, letter in enumerate(left, 1):
-        previous, row[0] = row[0], above
-        for place, other in enumerate(right, 1):
-            previous, row[place] = (
-                row[place],
-                min(row[place] + 1, row[place - 1] + 1, previous + (letter != other)),
-            )
-    return row[-1]
+def _suggester(settings: Settings) -> CategorySuggester:
+    return settings.suggester or _by_spelling(settings.categories)
+
+
+@lru_cache(maxsize=8)
+def _by_spelling(names: frozenset[str]) -> CategorySuggester:
+    return CategorySuggester(names, None)
 
 
 def _currency_suggested(value: str, settings: Settings) -> str | None:
@@ -279,6 +284,7 @@ for _column, _most in LENGTHS.items():
     message="there is no category {}",
     hint="Use a name of the list of categories, letter by letter.",
     suggest=_category_suggested,
+    prepare=_categories_prepared,
 )
 def invalid_category(settings: Settings) -> pl.Expr:
     return (_col("category") != "") & ~_col("category").is_in(sorted(settings.categories))
@@ -637,7 +643,9 @@ def _found(
     quoted = pl.concat_str(pl.lit('"'), shown.otherwise(pl.col("value")), pl.lit('"'))
     suggestions = None
     if one.suggest is not None:
-        known = {value: _suggested(one, value, settings) for value in values.unique()}
+        different = values.unique(maintain_order=True).to_list()
+        _prepare(one, different, settings)
+        known = {value: _suggested(one, value, settings) for value in different}
         suggestions = pl.Series([known[value] for value in values], dtype=pl.String)
     return broken.select(
         ROW_NUMBER,
@@ -650,6 +658,16 @@ def _found(
         hint=pl.lit(one.hint),
         suggestion=pl.lit(suggestions if suggestions is not None else None, dtype=pl.String),
     )
+
+
+def _prepare(one: Rule, values: Sequence[str], settings: Settings) -> None:
+    """As `_suggested`: whatever goes wrong here, the rows are rejected all the same."""
+    if one.prepare is None:
+        return
+    try:
+        one.prepare(values, settings)
+    except Exception:
+        _log.exception("No suggestions could be prepared for %s on %s", one.code, one.field)
 
 
 def _suggested(one: Rule, value: str, settings: Settings) -> str | None:

@@ -36,7 +36,7 @@ Text counts without the spaces around it, and is kept as it came. A number is fi
 digits, so that `1e5`, `NaN`, `1_000`, fractions of a piece and digits of other scripts are refused, never converted.
 Decimals have a point, or a comma where the vendor's locale is declared to write one; thousands are not separated.
 Where there is only one reading of what was meant, the finding suggests it (`$12.50` -> `12.50`, `12,50` -> `12.50`,
-a misspelt category -> the nearest one).
+a misspelt category -> the one that is nearly spelt so, another word for one -> the one that means it).
 """
 
 _READING = """\

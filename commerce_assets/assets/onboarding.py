@@ -10,6 +10,7 @@ from pydantic import Field
 
 from commerce_assets import onboarding
 from commerce_assets.catalogue_store import HoldPolicy
+from commerce_assets.categories import suggestion_embedder
 from commerce_assets.ledger import scan
 from commerce_assets.onboarding import Onboarding, Waiting
 from commerce_assets.reading import Limits
@@ -86,7 +87,7 @@ def stage(
         uploads.opened() as store,
         upload_records.table() as records,
     ):
-        yield Onboarding(session, store, records, held, tell=_tell, **options)
+        yield Onboarding(session, store, records, held, embedder=suggestion_embedder, tell=_tell, **options)
 
 
 def _tell(subject: str, text: str) -> None:

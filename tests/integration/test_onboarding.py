@@ -23,9 +23,10 @@ from commerce_assets.reading import Limits
 from commerce_assets.release import refuse_upload, release_upload
 from resources.aws import aws_client
 from resources.database import connect
+from resources.embedding import HttpEmbedder, LocalEmbedder
 from resources.failures import PermanentError
 from resources.leases import lease
-from resources.settings import AwsSettings, DatabaseSettings
+from resources.settings import AwsSettings, DatabaseSettings, EmbeddingSettings
 from resources.sql import Session
 from sandbox.aws import ensure_bucket
 
@@ -279,6 +280,31 @@ def test_a_held_upload_that_is_refused_changes_no_product_and_says_why(market: M
     assert "refused (UPLOAD_REFUSED)" in market.told[-1]
     assert market.records.count_by_status(upload_id) == {"error": 3}
     assert market.query("select count(*) from commerce.staged_rows") == [(0,)]
+
+
+def suggested(market: Marketplace, **options: Any) -> dict[str, str]:
+    """The suggestion for the category of each row of a file with unknown ones."""
+    names = ["Kitchne", "Cookware", "Novels", "Zzyzx", "Novels"]
+    market.put("VEND001/a.csv", HEADER + "".join(f"P{n},A,{name},S{n},1,1\n" for n, name in enumerate(names)))
+    market.run(**options)
+    annotated = csv.DictReader(io.StringIO(market.answer("annotated").decode("utf-8-sig")))
+    return {row["category"]: row["suggestion"].partition(": ")[2] for row in annotated}
+
+
+def test_an_unknown_category_comes_back_with_the_one_that_may_be_meant(market: Marketplace) -> None:
+    assert suggested(market, embedder=LocalEmbedder) == {
+        **{"Kitchne": "Kitchen", "Cookware": "Kitchen", "Novels": "Books", "Zzyzx": ""},
+    }
+
+
+def test_an_embedding_service_that_is_away_costs_the_suggestion_and_not_the_upload(
+    market: Marketplace, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = EmbeddingSettings(url="http://127.0.0.1:9/v1/embeddings", model="some/model", revision="1")
+    found = suggested(market, embedder=lambda: HttpEmbedder(away, sleep=lambda seconds: None))
+    assert found == {"Kitchne": "Kitchen", "Cookware": "", "Novels": "", "Zzyzx": ""}
+    assert market.query("select status, error_records from upload_history") == [("failed", 5)]
+    assert caplog.text.count("by spelling only") == 1
 
 
 class Killed(BaseException):

@@ -10,8 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_assets.categories import CategorySuggester, edit_distance, suggest
-from resources.embedding import EmbeddingModel, LocalEmbedder
+from commerce_assets.categories import (
+    MOST_NAMES,
+    CategorySuggester,
+    edit_distance,
+    suggest,
+    suggestion_embedder,
+)
+from resources.embedding import EmbeddingModel, HttpEmbedder, LocalEmbedder
 
 if TYPE_CHECKING:
     from resources.embedding import Vector
@@ -32,8 +38,12 @@ def local() -> LocalEmbedder:
 class Recording:
     """An embedder that says what it was asked; every text has the same direction, so all are alike."""
 
-    def __init__(self, name: str = "other/model", cosine: float = 1.0) -> None:
+    def __init__(
+        self, name: str = "other/model", cosine: float = 1.0, failure: Exception | None = None
+    ) -> None:
         self.asked: list[str] = []
+        self.calls = 0
+        self._failure = failure
         self._name = name
         self._cosine = cosine
 
@@ -41,6 +51,9 @@ class Recording:
         return EmbeddingModel(self._name, "1", 2)
 
     def embed(self, texts: Sequence[str]) -> list[Vector | None]:
+        self.calls += 1
+        if self._failure is not None:
+            raise self._failure
         self.asked += texts
         known = np.array([1.0, 0.0], dtype=np.float32)
         other = np.array([self._cosine, (1 - self._cosine**2) ** 0.5], dtype=np.float32)
@@ -147,6 +160,49 @@ def test_a_name_that_comes_a_million_times_is_embedded_once() -> None:
     for _ in range(1_000):
         suggester.suggest("Cookware")
     assert model.asked == [*sorted(KNOWN), "Cookware"]
+
+
+def test_the_names_of_a_chunk_go_to_the_model_together_and_those_spelt_wrong_do_not() -> None:
+    """One call for each name would be an hour of calls for a file with a thousand categories of its own."""
+    model = Recording()
+    suggester = CategorySuggester(KNOWN, model)
+    suggester.prepare(["Cookware", "Kitchne", "Novels", "Cookware", " ", ""])
+    suggester.prepare(["Novels", "Apparel"])
+    assert model.asked == [*sorted(KNOWN), "Cookware", "Novels", "Apparel"]
+    assert model.calls == 3
+    assert suggester.suggest("Kitchne") is not None
+    assert suggester.suggest("Apparel") is not None
+    assert model.calls == 3
+
+
+def test_a_file_with_a_description_in_every_category_is_not_looked_at_to_its_end() -> None:
+    suggester = CategorySuggester(KNOWN, None)
+    suggester.prepare(f"description {number}" for number in range(MOST_NAMES))
+    assert suggester.suggest("Kitchne") is None
+    suggester.begin_file()
+    assert suggester.suggest("Kitchne") is not None
+
+
+def test_a_model_that_fails_is_asked_once_and_spelling_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    model = Recording(failure=ConnectionError("away"))
+    suggester = CategorySuggester(KNOWN, model)
+    assert suggester.suggest("Cookware") is None
+    assert suggester.suggest("Novels") is None
+    assert suggester.suggest("Kitchne") is not None
+    assert model.calls == 1
+    assert caplog.text.count("by spelling only") == 1
+
+
+def test_wrong_settings_of_the_service_cost_the_meaning_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EMBEDDING_URL", "http://127.0.0.1:9/v1/embeddings")
+    monkeypatch.delenv("EMBEDDING_MODEL", raising=False)
+    assert suggestion_embedder() is None
+    monkeypatch.setenv("EMBEDDING_MODEL", "some/model")
+    assert isinstance(suggestion_embedder(), HttpEmbedder)
+    monkeypatch.delenv("EMBEDDING_URL")
+    assert isinstance(suggestion_embedder(), LocalEmbedder)
 
 
 @pytest.mark.parametrize(
