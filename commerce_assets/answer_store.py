@@ -14,15 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 from commerce_assets.answers import Answer, AnswerFile
+from commerce_assets.objects import upload_file
 from resources.aws import AwsRefusal, ask
 from resources.failures import retrying
 
 logger = logging.getLogger(__name__)
 
-PART_BYTES = (
-    8 * 1024 * 1024
-)  # files from here on go in parts; with two at once, that many bytes twice in memory
-_PARTS_AT_ONCE = 2
 _DIGEST = "content-sha256"
 _MAY_BE_ABSENT = frozenset({"404", "NoSuchKey", "NotFound", "403", "AccessDenied", "Forbidden"})
 
@@ -43,8 +40,6 @@ def store_answer(
 
 
 def _store(client: Any, bucket: str, file: AnswerFile, doing: str) -> None:
-    from boto3.s3.transfer import TransferConfig, create_transfer_manager  # type: ignore[import-untyped]
-
     with file.path.open("rb") as content:
         digest = base64.b64encode(hashlib.file_digest(content, "sha256").digest()).decode()
     if _stored_digest(client, bucket, file.key, doing) == digest:
@@ -57,17 +52,7 @@ def _store(client: Any, bucket: str, file: AnswerFile, doing: str) -> None:
         "ContentDisposition": f'{shown}; filename="{name}"',
         "Metadata": {_DIGEST: digest},
     }
-    config = TransferConfig(
-        multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=_PARTS_AT_ONCE
-    )
-
-    def upload() -> None:
-        # By path: of an open file the library reads ten parts ahead into memory. And not client.upload_file, whose
-        # error has lost the code.
-        with create_transfer_manager(client, config) as manager:
-            manager.upload(str(file.path), bucket, file.key, extra_args=extra).result()
-
-    ask(upload, doing=doing)
+    upload_file(client, bucket, file.key, file.path, extra, doing)
 
 
 def _stored_digest(client: Any, bucket: str, key: str, doing: str) -> str | None:

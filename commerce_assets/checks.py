@@ -6,7 +6,6 @@ from commerce_assets.assets.catalogue import product_categories
 from commerce_assets.assets.onboarding import (
     error_report,
     products,
-    upload_history,
     upload_records,
     validated_products,
     validation_errors,
@@ -28,16 +27,14 @@ def every_parent_exists(warehouse: PostgresResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=checked > 0 and failed == 0, metadata=shown(facts))
 
 
-def check_by_sql(
-    name: str, asset: dg.AssetsDefinition, description: str, statement: str = ""
-) -> dg.AssetChecksDefinition:
+def check_by_sql(name: str, asset: dg.AssetsDefinition, description: str) -> dg.AssetChecksDefinition:
     """A check from sql/commerce/checks: one row of checked, failed, examples; it passes when nothing failed."""
 
     @dg.asset_check(asset=asset, name=name, description=description)
     def check(warehouse: PostgresResource) -> dg.AssetCheckResult:
         with warehouse.session(name) as session:
             checked, failed, examples = session.transaction(
-                lambda: session.run(f"commerce/checks/{statement or name}", table=asset.key.to_user_string()),
+                lambda: session.run(f"commerce/checks/{name}", table=asset.key.to_user_string()),
                 doing=name,
             )[0]
         facts = {"checked": checked, "failed": failed, "examples": examples}
@@ -50,12 +47,6 @@ counts_equal_rows = check_by_sql(
     "counts_equal_rows",
     validation_errors,
     "The counts of every finished upload are the rows of its file, and its rejected rows are on record.",
-)
-every_upload_adds_up = check_by_sql(
-    "every_upload_adds_up",
-    upload_history,
-    "The counts of every finished upload are the rows of its file.",
-    "counts_equal_rows",
 )
 no_upload_is_stuck = check_by_sql(
     "no_upload_is_stuck",

@@ -5,11 +5,11 @@ Belongs here: S3 in the words of this location. Does not belong here: what a fil
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import IO, Any, cast
 
 from resources.aws import ask, aws_client
@@ -18,7 +18,9 @@ from resources.settings import AwsSettings
 
 PAGE = 1000
 UNVERSIONED = "null"
-_PART_BYTES = 8 * 1024 * 1024
+PART_BYTES = 8 * 1024 * 1024
+"""Files from here on go in parts; with two at once, that many bytes twice in memory."""
+_PARTS_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,8 @@ class UploadStore:
 
         Raises AwsRefusal (`NoSuchKey`, `NoSuchVersion`, `PreconditionFailed`) when it is gone or was overwritten.
         """
-        pinned = {"IfMatch": f'"{version.etag}"'}
-        if version.version_id != UNVERSIONED:
-            pinned["VersionId"] = version.version_id
         answer = self._ask(
-            lambda: self.client.get_object(Bucket=self.bucket, Key=version.key, **pinned),
+            lambda: self.client.get_object(Bucket=self.bucket, Key=version.key, **_pinned(version)),
             f"reading s3://{self.bucket}/{version.key}",
         )
         body = answer["Body"]
@@ -102,48 +101,59 @@ class UploadStore:
         finally:
             body.close()
 
-    def put(self, key: str, content: IO[bytes] | bytes, content_type: str) -> None:
-        """Store an object; above 8 MB in parts."""
-        stream = io.BytesIO(content) if isinstance(content, bytes) else content
+    def declared(self, version: ObjectVersion) -> dict[str, str]:
+        """What whoever uploaded this version said of it (its metadata), names in lower case.
 
-        def upload() -> None:
-            from boto3.s3.transfer import TransferConfig  # type: ignore[import-untyped]
+        Raises AwsRefusal as `reading` does.
+        """
+        answer = self._ask(
+            lambda: self.client.head_object(Bucket=self.bucket, Key=version.key, **_pinned(version)),
+            f"looking at s3://{self.bucket}/{version.key}",
+        )
+        return {name.lower(): value for name, value in answer.get("Metadata", {}).items()}
 
-            stream.seek(0)
-            self.client.upload_fileobj(
-                _Unclosable(stream),
-                self.bucket,
-                key,
-                ExtraArgs={"ContentType": content_type},
-                Config=TransferConfig(
-                    multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False
-                ),
+    def put(
+        self,
+        key: str,
+        content: Path | bytes,
+        content_type: str,
+        *,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Store an object: a file, in parts when it is large, or a few bytes. Metadata: what `declared` gives back."""
+        doing = f"writing s3://{self.bucket}/{key}"
+        about = {"ContentType": content_type, "Metadata": dict(metadata or {})}
+        if isinstance(content, bytes):
+            self._ask(
+                lambda: self.client.put_object(Bucket=self.bucket, Key=key, Body=content, **about), doing
             )
-
-        self._ask(upload, f"writing s3://{self.bucket}/{key}")
+            return
+        retrying(lambda: upload_file(self.client, self.bucket, key, content, about, doing), doing=doing)
 
     def _ask(self, call: Any, doing: str) -> Any:
         return retrying(lambda: ask(call, doing=doing), doing=doing)
 
 
-class _Unclosable(io.RawIOBase):
-    """boto3 closes what it has uploaded; a second attempt needs it open."""
+def upload_file(client: Any, bucket: str, key: str, path: Path, about: Mapping[str, Any], doing: str) -> None:
+    """Store a file once, streamed, a large one in parts; a failed one leaves no parts behind.
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        super().__init__()
-        self._stream = stream
+    `about`: ContentType, Metadata and the like. Raises as `ask` does, and OSError when the file cannot be read.
+    """
+    from boto3.s3.transfer import TransferConfig, create_transfer_manager  # type: ignore[import-untyped]
 
-    def read(self, size: int = -1) -> bytes:
-        return self._stream.read(size)
+    config = TransferConfig(
+        multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=_PARTS_AT_ONCE
+    )
 
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._stream.seek(offset, whence)
+    def upload() -> None:
+        # By path: of an open file the library reads ten parts ahead into memory. And not client.upload_file, whose
+        # error has lost the code.
+        with create_transfer_manager(client, config) as manager:
+            manager.upload(str(path), bucket, key, extra_args=dict(about)).result()
 
-    def tell(self) -> int:
-        return self._stream.tell()
+    ask(upload, doing=doing)
 
-    def seekable(self) -> bool:
-        return True
 
-    def readable(self) -> bool:
-        return True
+def _pinned(version: ObjectVersion) -> dict[str, str]:
+    pinned = {"IfMatch": f'"{version.etag}"'}
+    return pinned | ({"VersionId": version.version_id} if version.version_id != UNVERSIONED else {})

@@ -83,8 +83,7 @@ def upload(store: UploadStore, path: Path, vendor_id: str, now: datetime) -> str
     """Put a file where the sensor finds it, `incoming/<vendor>/<vendor>_<time>_<name>`; the key."""
     key = f"{PREFIX}{vendor_id}/{vendor_id}_{now:%Y%m%d_%H%M%S}_{path.name}"
     try:
-        with path.open("rb") as stream:
-            store.put(key, stream, "text/csv")
+        store.put(key, path, "text/csv")
     except OSError as error:
         raise permanent(
             f"uploading {path.name}", found=error.strerror or str(error), do_next="Give the path of a file."

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from commerce_assets.answer_store import PART_BYTES, store_answer
+from commerce_assets.answer_store import store_answer
 from commerce_assets.answers import (
     Answer,
     AnswerFile,
@@ -25,6 +25,7 @@ from commerce_assets.answers import (
     write_answer,
     write_refusal,
 )
+from commerce_assets.objects import PART_BYTES
 from resources.aws import aws_client
 from resources.failures import PermanentError, TransientError
 from resources.settings import AwsSettings

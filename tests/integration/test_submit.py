@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,15 @@ from hypothesis import strategies as st
 
 from commerce_assets import submit
 from commerce_assets.catalogue_store import apply_upload
+from commerce_assets.objects import PART_BYTES, UploadStore
 from commerce_assets.reading import Limits, ProductFile
 from commerce_assets.rules import Settings
 from commerce_assets.staging import Staged, stage_file
 from resources.database import connect
 from resources.failures import PermanentError
-from resources.settings import DatabaseSettings
+from resources.settings import AwsSettings, DatabaseSettings
 from resources.sql import Session
+from sandbox.aws import ensure_bucket
 
 HEADER = "vendor_product_id,Name,category,SKU,price,Stock,description\n"
 CATEGORIES = Settings(frozenset({"Books", "Electronics"}))
@@ -193,3 +197,19 @@ def test_the_command_answers_in_words_and_in_json(
     assert "EMPTY_FILE" in capsys.readouterr().out
     assert submit.main([str(none), "--vendor", "VEND001", "--dry-run"]) == 1
     assert "Give the path of a file" in capsys.readouterr().err
+
+
+def test_a_submitted_file_is_what_the_sensor_finds(aws: AwsSettings, tmp_path: Path) -> None:
+    store = UploadStore(f"uploads-{uuid.uuid4().hex[:12]}", aws)
+    assert aws.endpoint_url is not None
+    ensure_bucket(int(aws.endpoint_url.rpartition(":")[2]), store.bucket)
+    file = tmp_path / "products.csv"
+    file.write_bytes(b"x" * (PART_BYTES + 1))  # large enough to go in parts
+    key = submit.upload(store, file, "VEND001", datetime(2026, 11, 21, 9, 30, tzinfo=UTC))
+    assert key == "incoming/VEND001/VEND001_20261121_093000_products.csv"
+    (found,) = store.versions("incoming/").objects
+    with store.reading(found) as stream:
+        assert stream.read() == file.read_bytes()
+    with pytest.raises(PermanentError, match="Give the path of a file"):
+        submit.upload(store, tmp_path / "none.csv", "VEND001", datetime(2026, 11, 21, tzinfo=UTC))
+    store.close()
