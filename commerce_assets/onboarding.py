@@ -65,6 +65,7 @@ from commerce_assets.reading import (
 )
 from commerce_assets.rules import UPLOAD_REFUSED, DuplicatePolicy, Settings
 from commerce_assets.staging import stage_chunks
+from commerce_assets.vendor_settings import UnknownSetting, UploadSettings, numbers_of, vendor_settings
 from resources.aws import AwsRefusal
 from resources.leases import Lease
 from resources.sql import Session, statement
@@ -167,18 +168,19 @@ def record(run: Onboarding) -> list[Waiting]:
     """received -> recorded: every row as an item of UploadRecords, text as it came. Nothing of a refused file."""
     uploads = _uploads(run, "received")
     for upload in uploads:
-        file, refused, problem = (
-            _recorded(run, upload) if upload.failure is None else (None, [], upload.failure)
-        )
+        recorded = _recorded(run, upload) if upload.failure is None else _Recorded(problem=upload.failure)
+        file, problem = recorded.file, recorded.problem
         facts: dict[str, Any] = {"rows": 0}
         if file is not None and file.header is not None and problem is None:
             facts = {
+                "locale": recorded.settings.locale,
+                "duplicates": recorded.settings.duplicates,
                 "rows": file.rows,
                 "given": file.header.given,
                 "columns": file.header.columns,
                 "delimiter": file.dialect.delimiter,
                 "encoding": file.encoding,
-                "without_item": refused,
+                "without_item": recorded.refused,
             }
 
         def note(
@@ -203,9 +205,11 @@ def validate(run: Onboarding) -> list[Waiting]:
             def work(upload: Waiting = upload) -> None:
                 if upload.failure is None:
                     names = frozenset(name for (name,) in _run(run, "active_categories"))
-                    settings = Settings(names, suggester=suggester(names))
+                    decimal, thousands = numbers_of(upload.facts.get("locale"))
+                    settings = Settings(names, decimal == ",", suggester(names), thousands)
                     chunks = ((upload.header, chunk) for chunk in _chunks(run, upload))
-                    stage_chunks(run.session, upload.id, chunks, settings, duplicates=run.duplicates)
+                    policy = upload.facts.get("duplicates") or run.duplicates
+                    stage_chunks(run.session, upload.id, chunks, settings, duplicates=policy)
                 _move(run, upload, "validated")
 
             _transaction(run, work, f"checking {upload.id}")
@@ -219,7 +223,8 @@ def apply(run: Onboarding) -> dict[str, Applied]:
     for upload in uploads:
 
         def work(upload: Waiting = upload) -> None:
-            applied = apply_upload(run.session, upload.id, upload.vendor, hold=run.hold)
+            hold = _settings(run, upload).hold
+            applied = apply_upload(run.session, upload.id, upload.vendor, hold=hold)
             after = {verdict: getattr(applied, verdict) for verdict in APPLIED}
             facts = {"held": applied.held, "after_release": after, "seconds": _seconds(run, upload)}
             _move(run, upload, "held", facts=facts) if applied.held else _move(run, upload, "applied")
@@ -347,6 +352,12 @@ def _seconds(run: Onboarding, upload: Waiting) -> float:
     return round((run.now() - upload.version.last_modified).total_seconds(), 1)
 
 
+def _settings(run: Onboarding, upload: Waiting) -> UploadSettings:
+    """The vendor's settings over those of the run."""
+    defaults = UploadSettings(None, run.duplicates, run.limits, run.hold)
+    return vendor_settings(run.session, upload.vendor, defaults)
+
+
 def _suggesters(run: Onboarding, stack: ExitStack) -> Callable[[frozenset[str]], CategorySuggester]:
     """One suggester for all uploads of a run, so that a service that is away is waited for once; another when the
     categories have changed meanwhile."""
@@ -364,28 +375,40 @@ def _suggesters(run: Onboarding, stack: ExitStack) -> Callable[[frozenset[str]],
     return of
 
 
-def _recorded(
-    run: Onboarding, upload: Waiting
-) -> tuple[ProductFile | None, list[list[Any]], FileProblem | None]:
-    """Write the rows of a file as items; the file, the rows that no item could hold, and why it was refused."""
+@dataclass(frozen=True)
+class _Recorded:
+    """A file whose rows are items: with which settings, which rows no item could hold, and why it was refused."""
+
+    file: ProductFile | None = None
+    settings: UploadSettings = field(default_factory=UploadSettings)
+    refused: list[list[Any]] = field(default_factory=list)
+    problem: FileProblem | None = None
+
+
+def _recorded(run: Onboarding, upload: Waiting) -> _Recorded:
+    """Write the rows of a file as items."""
+    settings = run.session.transaction(
+        lambda: _settings(run, upload), doing=f"reading the settings of {upload.vendor}"
+    )
     try:
+        settings = settings.declared(run.store.declared(upload.version))
         with run.store.reading(upload.version) as stream:
-            file = ProductFile(stream, run.limits)
+            file = ProductFile(stream, settings.limits)
             written = run.records.write(upload.id, _items(file, upload, run.now()))
+    except UnknownSetting as error:
+        do_next = (
+            "Declare one of these or nothing when uploading; settings of the vendor are the marketplace's."
+        )
+        return _Recorded(problem=FileProblem("UNKNOWN_SETTING", str(error), do_next))
     except AwsRefusal as refusal:
         if refusal.code not in _GONE:
             raise
-        return (
-            None,
-            [],
-            FileProblem(
-                "FILE_GONE", "The file was removed or overwritten before it was read.", "Upload it again."
-            ),
-        )
+        found = "The file was removed or overwritten before it was read."
+        return _Recorded(problem=FileProblem("FILE_GONE", found, "Upload it again."))
     if file.problem is not None:
-        return file, [], FileProblem(*file.problem)
+        return _Recorded(file, settings, problem=FileProblem(*file.problem))
     refused = [[one.record.row_number, one.code, one.message] for one in written.refused]
-    return file, refused, None
+    return _Recorded(file, settings, refused)
 
 
 def _items(file: ProductFile, upload: Waiting, now: datetime) -> Iterator[UploadRecord]:

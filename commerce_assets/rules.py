@@ -83,17 +83,25 @@ class Settings:
     categories: frozenset[str]
     """Names of the active categories, exact."""
     decimal_comma: bool = False
-    """The vendor's locale writes 12,50. Thousands are never separated: 1.234 would be two different numbers."""
+    """The vendor's locale writes 12,50."""
     suggester: CategorySuggester | None = field(default=None, compare=False)
     """Who says which category may be meant by an unknown one; None: by spelling alone."""
-
-    def pattern(self, whole: str, places: str) -> str:
-        return f"^{whole}(?:{',' if self.decimal_comma else '[.]'}{places})?$"
+    thousands: str = ""
+    """Characters with which the vendor's locale parts thousands. They are read where decimals follow (1.234,50) and
+    nowhere else: 1.234 alone is one number for its writer, and another for a program that wrote it for him."""
 
     @property
     def amount(self) -> str:
         """999999.99 at most; zeros before and after do not count, and 64 of them are not a number that anyone means."""
-        return self.pattern("0{0,16}[0-9]{1,6}", "[0-9]{1,2}0{0,16}")
+        places = f"{',' if self.decimal_comma else '[.]'}[0-9]{{1,2}}0{{0,16}}"
+        plain = f"0{{0,16}}[0-9]{{1,6}}(?:{places})?"
+        parted = f"[0-9]{{1,3}}{self.parting}[0-9]{{3}}{places}"
+        return f"^(?:{plain}|{parted})$" if self.thousands else f"^{plain}$"
+
+    @property
+    def parting(self) -> str:
+        """One of `thousands`, as a pattern."""
+        return f"[{self.thousands}]"
 
 
 Broken = Callable[[Settings], "pl.Expr"]
@@ -470,7 +478,8 @@ def _amount(column: str, settings: Settings) -> pl.Expr:
     import polars as pl
 
     text = pl.when(_col(column).str.contains(settings.amount)).then(_col(column))
-    plain = text.str.replace(",", ".", literal=True) if settings.decimal_comma else text
+    plain = text.str.replace(settings.parting, "") if settings.thousands else text
+    plain = plain.str.replace(",", ".", literal=True) if settings.decimal_comma else plain
     return plain.cast(pl.Decimal(12, 2), strict=False)
 
 

@@ -34,7 +34,8 @@ nothing. All findings of a row are reported; its first error, in the order of th
 
 Text counts without the spaces around it, and is kept as it came. A number is first held against a pattern of plain
 digits, so that `1e5`, `NaN`, `1_000`, fractions of a piece and digits of other scripts are refused, never converted.
-Decimals have a point, or a comma where the vendor's locale is declared to write one; thousands are not separated.
+Decimals have a point, or a comma where the vendor's locale is declared to write one. Thousands are parted under a
+declared locale only, and where decimals follow: `1.234,56` under `de`, never `1.234`, which could be two numbers.
 Where there is only one reading of what was meant, the finding suggests it (`$12.50` -> `12.50`, `12,50` -> `12.50`,
 a misspelt category -> the one that is nearly spelt so, another word for one -> the one that means it).
 """

@@ -9,18 +9,26 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from commerce_assets.catalogue_store import Preview, preview_upload
 from commerce_assets.dynamo import new_upload_id
 from commerce_assets.ledger import PREFIX
 from commerce_assets.objects import UploadStore
 from commerce_assets.reading import Limits, ProductFile
-from commerce_assets.rules import Settings
+from commerce_assets.rules import DuplicatePolicy, Settings
 from commerce_assets.staging import Staged, stage_file
+from commerce_assets.vendor_settings import (
+    DECLARABLE,
+    UnknownSetting,
+    UploadSettings,
+    normalised,
+    numbers_of,
+    vendor_settings,
+)
 from resources.database import connect
 from resources.failures import PipelineError, permanent
 from resources.settings import DatabaseSettings, aws_settings, database_settings, read_env_file, upload_bucket
@@ -34,12 +42,14 @@ def dry_run(
     path: Path,
     vendor_id: str,
     *,
-    decimal_comma: bool = False,
+    declared: Mapping[str, str] | None = None,
     limits: Limits | None = None,
 ) -> tuple[Staged, Preview | None]:
     """Say what would become of a file; None instead of the preview when it cannot be read. Writes nothing.
 
-    Raises PermanentError for a vendor who may not upload or a file that is not there.
+    `declared`: locale and duplicates as with an upload; `limits`: instead of the vendor's.
+
+    Raises PermanentError for a vendor who may not upload, a file that is not there, a setting that nobody knows.
     """
     doing = f"trying {path.name} for the vendor {vendor_id}"
     session = Session(lambda retry: connect(warehouse, application_name="submit --dry-run", retry=retry))
@@ -51,10 +61,12 @@ def dry_run(
                 doing, found=found, do_next="Give the id of an active vendor of commerce.vendors."
             )
         names = session.run("commerce/transforms/active_categories", table="product_categories")
-        settings = Settings(frozenset(name for (name,) in names), decimal_comma)
+        chosen = vendor_settings(session, vendor_id, UploadSettings()).declared(declared or {})
+        decimal, thousands = numbers_of(chosen.locale)
+        settings = Settings(frozenset(name for (name,) in names), decimal == ",", thousands=thousands)
         upload_id = new_upload_id(vendor_id, datetime.now(UTC))
         with path.open("rb") as stream:
-            file = ProductFile(stream, limits or Limits())
+            file = ProductFile(stream, limits or chosen.limits)
             session.run(
                 "commerce/transforms/open_upload",
                 {
@@ -66,10 +78,13 @@ def dry_run(
                 },
                 table="upload_history",
             )
-            staged = stage_file(session, upload_id, file, settings)
+            staged = stage_file(session, upload_id, file, settings, duplicates=chosen.duplicates)
         if staged.problem is not None:
             return staged, None
-        return staged, preview_upload(session, upload_id, vendor_id, examples=EXAMPLES)
+        return staged, preview_upload(session, upload_id, vendor_id, hold=chosen.hold, examples=EXAMPLES)
+    except UnknownSetting as error:
+        do_next = "Declare another, or mend the vendor's row of commerce.vendor_settings."
+        raise permanent(doing, found=str(error), do_next=do_next) from error
     except OSError as error:
         raise permanent(
             doing, found=error.strerror or str(error), do_next="Give the path of a file."
@@ -79,11 +94,21 @@ def dry_run(
         session.close()
 
 
-def upload(store: UploadStore, path: Path, vendor_id: str, now: datetime) -> str:
-    """Put a file where the sensor finds it, `incoming/<vendor>/<vendor>_<time>_<name>`; the key."""
+def upload(
+    store: UploadStore,
+    path: Path,
+    vendor_id: str,
+    now: datetime,
+    *,
+    declared: Mapping[str, str] | None = None,
+) -> str:
+    """Put a file where the sensor finds it, `incoming/<vendor>/<vendor>_<time>_<name>`; the key.
+
+    What is `declared` (locale, duplicates) goes with the object.
+    """
     key = f"{PREFIX}{vendor_id}/{vendor_id}_{now:%Y%m%d_%H%M%S}_{path.name}"
     try:
-        store.put(key, path, "text/csv")
+        store.put(key, path, "text/csv", metadata=declared)
     except OSError as error:
         raise permanent(
             f"uploading {path.name}", found=error.strerror or str(error), do_next="Give the path of a file."
@@ -128,14 +153,21 @@ def _shown(facts: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _upload(path: Path, vendor_id: str) -> int:
+def _upload(path: Path, vendor_id: str, declared: Mapping[str, str]) -> int:
     store = UploadStore(upload_bucket(), aws_settings())
     try:
-        key = upload(store, path, vendor_id, datetime.now(UTC))
+        key = upload(store, path, vendor_id, datetime.now(UTC), declared=declared)
     finally:
         store.close()
     sys.stdout.write(f"s3://{store.bucket}/{key}\nThe sensor incoming_uploads takes it from there.\n")
     return 0
+
+
+def _locale(text: str) -> str:
+    try:
+        return normalised(text)
+    except UnknownSetting as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -144,17 +176,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("file", type=Path, help="the product file")
     parser.add_argument("--vendor", required=True, help="id of the vendor, such as VEND001")
     parser.add_argument("--dry-run", action="store_true", help="answer, and write nothing")
-    parser.add_argument("--decimal-comma", action="store_true", help="amounts are written 12,50")
+    parser.add_argument(
+        "--locale",
+        type=_locale,
+        help="how amounts are written, such as de for 1.234,50; default: the vendor's",
+    )
+    parser.add_argument(
+        "--duplicates",
+        choices=get_args(DuplicatePolicy),
+        help="which of two rows of the file with one key is taken; default: the vendor's, else the first",
+    )
     parser.add_argument("--json", action="store_true", help="answer as JSON")
     chosen = parser.parse_args(arguments)
+    declared = {name: value for name in DECLARABLE if (value := getattr(chosen, name)) is not None}
     read_env_file()
     try:
         if not chosen.dry_run:
-            return _upload(chosen.file, chosen.vendor)
+            return _upload(chosen.file, chosen.vendor, declared)
         facts = as_facts(
-            *dry_run(
-                database_settings("COMMERCE"), chosen.file, chosen.vendor, decimal_comma=chosen.decimal_comma
-            )
+            *dry_run(database_settings("COMMERCE"), chosen.file, chosen.vendor, declared=declared)
         )
     except PipelineError as error:
         sys.stderr.write(f"{error}\n")

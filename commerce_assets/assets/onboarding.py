@@ -38,14 +38,16 @@ ITEM_COLUMNS = dg.TableSchema(
 
 
 class LimitsConfig(dg.Config):
-    """What a vendor's file may have."""
+    """What a vendor's file may have; for one vendor otherwise in commerce.vendor_settings."""
 
     rows: int = Field(default=10_000, ge=1, description="Most data rows of a file.")
     file_bytes: int = Field(default=10 * 1024 * 1024, ge=1, description="Most bytes of a file.")
+    columns: int = Field(default=100, ge=1, description="Most columns of the header.")
+    cell_characters: int = Field(default=32_767, ge=1, description="Most characters of a cell.")
 
 
 class HoldConfig(dg.Config):
-    """When an upload waits for release instead of going into the catalogue."""
+    """When an upload waits for release; for one vendor otherwise in commerce.vendor_settings."""
 
     prices_share: float = Field(
         default=0.2, ge=0, le=1, description="Most of a vendor's prices that may move far."
@@ -54,6 +56,7 @@ class HoldConfig(dg.Config):
     stock_share: float = Field(
         default=0.3, ge=0, le=1, description="Most of a vendor's stock that may be zeroed."
     )
+    minimum_products: int = Field(default=20, ge=1, description="Fewer products are never held for.")
 
 
 def described(table: str) -> dict[str, Any]:
@@ -135,7 +138,7 @@ def upload_records(
     upload_records: UploadRecordsResource,
 ) -> dg.MaterializeResult:
     """One row per row of a file, as an item of UploadRecords, text as it came. A file that cannot be read has none."""
-    limits = Limits(rows=config.rows, file_bytes=config.file_bytes)
+    limits = Limits(config.file_bytes, config.rows, config.columns, config.cell_characters)
     with stage(context, warehouse, uploads, upload_records, limits=limits) as run:
         recorded = onboarding.record(run)
         items = sum(run.records.count_by_status(one.id).get("pending_validation", 0) for one in recorded)
@@ -184,7 +187,7 @@ def products(
     An upload that moves too many prices too far, or zeroes too much stock, is held until
     `python -m commerce_assets.release UPLOAD_ID`.
     """
-    hold = HoldPolicy(config.prices_share, config.price_change, config.stock_share)
+    hold = HoldPolicy(config.prices_share, config.price_change, config.stock_share, config.minimum_products)
     with stage(context, warehouse, uploads, upload_records, hold=hold) as run:
         applied = onboarding.apply(run)
         held = {upload_id: one.held for upload_id, one in applied.items() if one.held}

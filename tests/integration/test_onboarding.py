@@ -52,10 +52,9 @@ class Marketplace:
         self.session = Session(lambda retry: connect(warehouse, application_name="test", retry=retry))
         self.told: list[str] = []
 
-    def put(self, name: str, content: bytes | str) -> None:
-        self.store.put(
-            f"incoming/{name}", content.encode() if isinstance(content, str) else content, "text/csv"
-        )
+    def put(self, name: str, content: bytes | str, **declared: str) -> None:
+        sent = content.encode() if isinstance(content, str) else content
+        self.store.put(f"incoming/{name}", sent, "text/csv", metadata=declared)
 
     def run(self, *stages: Callable[[Onboarding], Any], **options: Any) -> None:
         scan(self.session, self.store)
@@ -280,6 +279,70 @@ def test_a_held_upload_that_is_refused_changes_no_product_and_says_why(market: M
     assert "refused (UPLOAD_REFUSED)" in market.told[-1]
     assert market.records.count_by_status(upload_id) == {"error": 3}
     assert market.query("select count(*) from commerce.staged_rows") == [(0,)]
+
+
+COMMAS = HEADER.replace(",", ";") + "P1;A;Books;S1;1.234,56;5\nP1;B;Books;S2;2,00;6\n"
+
+
+def test_a_decimal_comma_needs_a_declared_locale(market: Marketplace) -> None:
+    market.put("VEND001/a.csv", COMMAS)
+    market.run()
+    assert market.query("select status from upload_history") == [("failed",)]
+    market.query(
+        "insert into commerce.vendor_settings (vendor_id, locale) values ('VEND001', 'de') returning 1"
+    )
+    market.put("VEND001/b.csv", COMMAS)
+    market.run()
+    assert market.query("select vendor_product_id, price::text from products") == [("P1", "1234.56")]
+
+
+def test_what_an_upload_declares_goes_before_its_vendors_settings(market: Marketplace) -> None:
+    market.query(
+        "insert into commerce.vendor_settings (vendor_id, locale, duplicates) values ('VEND001', 'en', 'reject')"
+        " returning 1"
+    )
+    market.put("VEND001/a.csv", COMMAS, locale="de", duplicates="last")
+    market.run()
+    assert market.query("select sku, price::text from products") == [("S2", "2.00")]
+    assert market.query("select row_number, error_type from validation_errors") == [
+        (1, "DUPLICATE_VENDOR_PRODUCT_ID")
+    ]
+
+
+@pytest.mark.parametrize("declared", [{"locale": "tlh"}, {"duplicates": "newest"}])
+def test_a_setting_that_nobody_knows_is_answered_with_those_that_there_are(
+    market: Marketplace, declared: dict[str, str]
+) -> None:
+    market.put("VEND001/a.csv", GOOD, **declared)
+    market.run()
+    summary = json.loads(market.answer("summary.json"))
+    assert summary["problem"]["code"] == "UNKNOWN_SETTING"
+    assert next(iter(declared.values())) in summary["problem"]["message"]
+    assert market.query("select count(*) from products") == [(0,)]
+
+
+def test_limits_and_holds_are_a_vendors_own(market: Marketplace) -> None:
+    market.query(
+        "insert into commerce.vendor_settings (vendor_id, max_rows, hold_minimum_products)"
+        " values ('VEND001', 1, null), ('VEND002', null, 1), ('VEND003', 2, 1) returning 1"
+    )
+    for vendor in ("VEND001", "VEND002", "VEND003"):
+        market.put(f"{vendor}/a.csv", GOOD.replace("S1", f"{vendor}-1").replace("S2", f"{vendor}-2"))
+    market.run()
+    market.query(
+        "update commerce.vendor_settings set hold_prices_share = 1 where vendor_id = 'VEND003' returning 1"
+    )
+    for vendor in ("VEND002", "VEND003"):
+        dear = GOOD.replace("1.00", "100.00").replace("2.00", "200.00")
+        market.put(f"{vendor}/b.csv", dear.replace("S1", f"{vendor}-1").replace("S2", f"{vendor}-2"))
+    market.run()
+    assert market.query(
+        "select vendor_id, stage, failure_code from commerce.upload_objects order by vendor_id, object_id"
+    ) == [
+        ("VEND001", "answered", "TOO_MANY_ROWS"),
+        *(("VEND002", "answered", None), ("VEND002", "held", None)),
+        *(("VEND003", "answered", None), ("VEND003", "answered", None)),
+    ]
 
 
 def suggested(market: Marketplace, **options: Any) -> dict[str, str]:

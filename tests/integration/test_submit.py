@@ -193,6 +193,13 @@ def test_the_command_answers_in_words_and_in_json(
     assert "1 rows: 1 to create" in capsys.readouterr().out
     assert submit.main([str(good), "--vendor", "VEND001", "--dry-run", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["create"] == 1
+    commas = tmp_path / "commas.csv"
+    commas.write_text(HEADER.replace(",", ";") + "P1;A;Books;S1;1.234,50;1;\n")
+    assert submit.main([str(commas), "--vendor", "VEND001", "--dry-run"]) == 2
+    assert submit.main([str(commas), "--vendor", "VEND001", "--dry-run", "--locale", "de_de"]) == 0
+    with pytest.raises(SystemExit):
+        submit.main([str(commas), "--vendor", "VEND001", "--dry-run", "--locale", "tlh"])
+    assert 'The locale "tlh" is none of' in capsys.readouterr().err
     assert submit.main([str(bad), "--vendor", "VEND001", "--dry-run"]) == 2
     assert "EMPTY_FILE" in capsys.readouterr().out
     assert submit.main([str(none), "--vendor", "VEND001", "--dry-run"]) == 1
@@ -205,11 +212,13 @@ def test_a_submitted_file_is_what_the_sensor_finds(aws: AwsSettings, tmp_path: P
     ensure_bucket(int(aws.endpoint_url.rpartition(":")[2]), store.bucket)
     file = tmp_path / "products.csv"
     file.write_bytes(b"x" * (PART_BYTES + 1))  # large enough to go in parts
-    key = submit.upload(store, file, "VEND001", datetime(2026, 11, 21, 9, 30, tzinfo=UTC))
+    now = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+    key = submit.upload(store, file, "VEND001", now, declared={"locale": "de"})
     assert key == "incoming/VEND001/VEND001_20261121_093000_products.csv"
     (found,) = store.versions("incoming/").objects
     with store.reading(found) as stream:
         assert stream.read() == file.read_bytes()
+    assert store.declared(found) == {"locale": "de"}
     with pytest.raises(PermanentError, match="Give the path of a file"):
         submit.upload(store, tmp_path / "none.csv", "VEND001", datetime(2026, 11, 21, tzinfo=UTC))
     store.close()

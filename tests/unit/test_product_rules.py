@@ -25,6 +25,7 @@ from commerce_assets.rules import (
     currencies,
     refused_findings,
 )
+from commerce_assets.vendor_settings import LOCALES, numbers_of
 
 CATEGORIES = frozenset({"Books", "Electronics", "Home & Garden", "Men's Clothing"})
 POINT, COMMA = Settings(CATEGORIES), Settings(CATEGORIES, decimal_comma=True)
@@ -260,6 +261,57 @@ def test_a_decimal_comma_is_read_where_it_is_declared() -> None:
         *(Decimal("12.50"), Decimal("12.51"), Decimal("0.50")),
     )
     assert codes(checked(COMMA, price="12.50")) == [("INVALID_PRICE", "price")]
+
+
+def read_as(locale: str) -> Settings:
+    decimal, thousands = numbers_of(locale)
+    return Settings(CATEGORIES, decimal == ",", thousands=thousands)
+
+
+@pytest.mark.parametrize(
+    ("locale", "text", "amount"),
+    [
+        *(("de", "1.234,56", "1234.56"), ("de", "999.999,99", "999999.99"), ("de", "1234,5", "1234.50")),
+        *(
+            ("de-AT", "1 234,56", "1234.56"),
+            ("fr", "1\u202f234,56", "1234.56"),
+            ("fr", "1 234,56", "1234.56"),
+        ),
+        *(("de-CH", "1'234.56", "1234.56"), ("en", "1,234.56", "1234.56"), ("es-MX", "12,345.6", "12345.60")),
+    ],
+)
+def test_thousands_are_read_as_the_declared_locale_writes_them(locale: str, text: str, amount: str) -> None:
+    found = checked(read_as(locale), price=text)
+    assert found.accepted["price"].to_list() == [Decimal(amount)]
+    assert codes(checked(POINT, price=text)) == [("INVALID_PRICE", "price")]
+
+
+@pytest.mark.parametrize(
+    ("locale", "text"),
+    [
+        *(("de", "1.234"), ("de", "1,234.56"), ("de", "12.34,56"), ("de", "1.2345,6"), ("de", ".234,56")),
+        *(
+            ("de", "1.234.567,89"),
+            ("de", "1 234,56"),
+            ("en", "1,234"),
+            ("en", "1.234,56"),
+            ("de-CH", "1'234"),
+        ),
+    ],
+)
+def test_a_number_that_another_locale_may_have_written_is_refused(locale: str, text: str) -> None:
+    """A price that is read a thousand times too high is in the catalogue before anybody looks."""
+    assert codes(checked(read_as(locale), price=text)) == [("INVALID_PRICE", "price")]
+
+
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(locale=st.sampled_from(sorted(LOCALES)), cents=st.integers(1, 99_999_999))
+def test_an_amount_means_the_same_in_every_locale(locale: str, cents: int) -> None:
+    decimal, thousands = numbers_of(locale)
+    amount = Decimal(cents) / 100
+    for mark in ("", *thousands):
+        text = f"{amount:,.2f}".replace(",", "T").replace(".", decimal).replace("T", mark)
+        assert checked(read_as(locale), price=text).accepted["price"].to_list() == [amount]
 
 
 def test_a_long_value_is_clipped_in_the_message() -> None:
