@@ -1,6 +1,9 @@
 """Asset checks of the commerce location."""
 
+from collections.abc import Iterator
+
 import dagster as dg
+from pydantic import Field
 
 from commerce_assets.assets.catalogue import product_categories
 from commerce_assets.assets.onboarding import (
@@ -10,6 +13,7 @@ from commerce_assets.assets.onboarding import (
     validated_products,
     validation_errors,
 )
+from commerce_assets.dynamo import ERROR, PENDING, VALIDATED
 from commerce_assets.resources import UploadRecordsResource
 from resources.postgres import PostgresResource
 from resources.run_metadata import shown
@@ -61,18 +65,76 @@ nothing_is_staged_without_need = check_by_sql(
 )
 
 
-@dg.asset_check(asset=upload_records)
-def no_item_waits(warehouse: PostgresResource, upload_records: UploadRecordsResource) -> dg.AssetCheckResult:
-    """No item of the last 50 finished uploads is still pending: each got its verdict."""
-    with warehouse.session("no_item_waits") as session, upload_records.table() as records:
+_ITEMS = upload_records.key
+
+
+class SlaConfig(dg.Config):
+    """What vendors are promised."""
+
+    seconds: float = Field(
+        default=60, gt=0, description="From the file's arrival in the bucket to its answer."
+    )
+    hours: float = Field(default=24, gt=0, description="Uploads that arrived before are not looked at.")
+
+
+@dg.asset_check(asset=error_report)
+def answered_in_time(config: SlaConfig, warehouse: PostgresResource) -> dg.AssetCheckResult:
+    """Every upload was answered within a minute of its arrival; one that is held was told that it waits."""
+    with warehouse.session("answered_in_time") as session:
+        params = {"seconds": config.seconds, "hours": config.hours}
+        checked, failed, examples, slowest = session.transaction(
+            lambda: session.run("commerce/checks/answered_in_time", params, table="upload_objects"),
+            doing="answered_in_time",
+        )[0]
+    facts = {"checked": checked, "failed": failed, "examples": examples, "slowest_seconds": slowest}
+    # The run that answered late has done its work: told, and nothing stopped.
+    return dg.AssetCheckResult(
+        passed=failed == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=shown(facts | {"promised_seconds": config.seconds}),
+    )
+
+
+@dg.multi_asset_check(
+    specs=[
+        dg.AssetCheckSpec(
+            "no_item_waits",
+            asset=upload_records,
+            description="No item of the last 50 finished uploads is still pending: each got its verdict.",
+        ),
+        dg.AssetCheckSpec(
+            "items_equal_rows",
+            asset=upload_records,
+            description="Rows of the file = items = valid + error, for the last 50 finished uploads.",
+        ),
+    ]
+)
+def items_of_finished_uploads(
+    warehouse: PostgresResource, upload_records: UploadRecordsResource
+) -> Iterator[dg.AssetCheckResult]:
+    """Both checks count the same items, so they count them once."""
+    waiting, wrong, compared = [], [], 0
+    with warehouse.session("items_of_finished_uploads") as session, upload_records.table() as records:
         finished = session.transaction(
             lambda: session.run("commerce/checks/last_finished", table="upload_history"),
-            doing="no_item_waits",
+            doing="items_of_finished_uploads",
         )
-        pending = {
-            upload_id: count
-            for (upload_id,) in finished
-            if (count := records.count_by_status(upload_id).get("pending_validation", 0))
-        }
-    facts = {"checked": len(finished), "failed": len(pending), "examples": list(pending)[:10]}
-    return dg.AssetCheckResult(passed=not pending, metadata=shown(facts))
+        made = (records.describe() or {}).get("CreationDateTime")
+        for upload_id, total, valid, errors, without_item, refused, received in finished:
+            items = records.count_by_status(upload_id)
+            if items.get(PENDING):
+                waiting.append(upload_id)
+            # A refused file has counts of 0 and the items of what was read before. Items of an older table are gone.
+            if refused or (made is not None and made > received):
+                continue
+            compared += 1
+            found = (sum(items.values()), items.get(VALIDATED, 0), items.get(ERROR, 0))
+            expected = (total - without_item, valid, errors - without_item)
+            if found != expected:
+                wrong.append(f"{upload_id}: {found} items in all, valid, wrong, where {expected} belong")
+    for name, checked, failed in (
+        ("no_item_waits", len(finished), waiting),
+        ("items_equal_rows", compared, wrong),
+    ):
+        facts = {"checked": checked, "failed": len(failed), "examples": failed[:10]}
+        yield dg.AssetCheckResult(passed=not failed, check_name=name, asset_key=_ITEMS, metadata=shown(facts))

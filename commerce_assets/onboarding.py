@@ -243,6 +243,7 @@ def complete(run: Onboarding) -> list[Waiting]:
         def work(upload: Waiting = upload, rejected: int = rejected) -> None:
             key = error_key(upload.vendor, upload.id) if rejected else None
             complete_upload(run.session, upload.id, upload.vendor, error_file_s3_key=key)
+            _run(run, "note_corrections", upload_id=upload.id, vendor_id=upload.vendor)
 
         _transaction(run, work, f"completing {upload.id}")
         run.records.decide(upload.id, _verdicts(run, upload), run.now())

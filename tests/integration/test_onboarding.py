@@ -7,6 +7,7 @@ import io
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -368,6 +369,39 @@ def test_an_embedding_service_that_is_away_costs_the_suggestion_and_not_the_uplo
     assert found == {"Kitchne": "Kitchen", "Cookware": "", "Novels": "", "Zzyzx": ""}
     assert market.query("select status, error_records from upload_history") == [("failed", 5)]
     assert caplog.text.count("by spelling only") == 1
+
+
+def test_the_scorecard_knows_first_passes_from_corrections(market: Marketplace) -> None:
+    """100 rows of which 10 are wrong, and the 10 once more: 90% came right at once, not 100 of 110."""
+
+    def line(number: int, price: str) -> str:
+        return f"P{number},A,Books,S{number},{price},1\n"
+
+    files = (
+        HEADER + "".join(line(number, "x" if number < 10 else "1") for number in range(100)),
+        HEADER + "".join(line(number, "x" if number < 4 else "1") for number in range(10)),
+        HEADER + "".join(line(number, "1") for number in range(3)),
+    )
+    for number, content in enumerate(files):
+        market.put(f"VEND001/{number}.csv", content)
+        market.run()
+    columns = "uploads, total_rows, valid_rows, rejected_rows, fixed_rows, products_waiting_for_correction"
+    assert market.query(f"select {columns} from commerce.vendor_scorecard where vendor_id = 'VEND001'") == [
+        (3, 113, 99, 14, 9, 1)
+    ]
+    # 90 of the 100 that came for the first time; the others are 9 fixed and 4 repeated.
+    ((yield_percent, codes, fixed_after, answered_after),) = market.query(
+        "select first_pass_yield_percent, commonest_codes, median_time_to_fix, median_time_to_answer"
+        " from commerce.vendor_scorecard where vendor_id = 'VEND001'"
+    )
+    assert yield_percent == 90
+    assert codes == [{"code": "INVALID_PRICE", "rows": 14}]
+    assert timedelta(0) < fixed_after < timedelta(minutes=5)
+    assert timedelta(0) < answered_after < timedelta(minutes=5)
+    assert market.query(
+        f"select {columns}, first_pass_yield_percent, commonest_codes from commerce.vendor_scorecard"
+        " where vendor_id = 'VEND002'"
+    ) == [(0, 0, 0, 0, 0, 0, None, [])]
 
 
 class Killed(BaseException):
