@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, cast
+from urllib.parse import quote
 
 from resources.aws import ask, aws_client
 from resources.failures import retrying
@@ -21,6 +22,7 @@ UNVERSIONED = "null"
 PART_BYTES = 8 * 1024 * 1024
 """Files from here on go in parts; with two at once, that many bytes twice in memory."""
 _PARTS_AT_ONCE = 2
+_WEEK_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,19 @@ class UploadStore:
             )
             return
         retrying(lambda: upload_file(self.client, self.bucket, key, content, about, doing), doing=doing)
+
+    def link(self, key: str) -> str:
+        """Where a browser finds an object: in the console of AWS, for who is logged in there. Of another service
+        (AWS_ENDPOINT_URL), which has no console, a signed address that is good for a week."""
+        settings = self.settings
+        if settings.endpoint_url is not None:
+            return str(
+                self.client.generate_presigned_url(
+                    "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=_WEEK_SECONDS
+                )
+            )
+        console = f"https://{settings.region}.console.aws.amazon.com/s3/object/{self.bucket}"
+        return f"{console}?region={settings.region}&prefix={quote(key, safe='')}"
 
     def _ask(self, call: Any, doing: str) -> Any:
         return retrying(lambda: ask(call, doing=doing), doing=doing)

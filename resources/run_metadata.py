@@ -25,10 +25,15 @@ def materialized(
 
 
 def shown(facts: Mapping[str, object]) -> dict[str, Any]:
-    """Facts as metadata values; None is left out, decimals and dates become text, collections JSON."""
+    """Facts as metadata values; None is left out, decimals and dates become text, collections JSON.
+
+    A metadata value, such as Markdown, stays what it is.
+    """
     result: dict[str, Any] = {}
     for name, value in facts.items():
-        if isinstance(value, Decimal | date):
+        if isinstance(value, dg.MetadataValue):  # before the collections: these are tuples, too
+            result[name] = value
+        elif isinstance(value, Decimal | date):
             result[name] = str(value)
         elif isinstance(value, dict | list | tuple):
             result[name] = dg.MetadataValue.json(_plain(value))

@@ -1,6 +1,6 @@
 """Vendor onboarding: an asset for each stage that an upload goes through. Each takes what the stage before left."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -9,10 +9,11 @@ import dagster as dg
 from pydantic import Field
 
 from commerce_assets import onboarding
-from commerce_assets.catalogue_store import HoldPolicy
+from commerce_assets.catalogue_store import Applied, HoldPolicy
 from commerce_assets.categories import suggestion_embedder
+from commerce_assets.displays import answer_links, bar_chart, summary_key, table
 from commerce_assets.ledger import scan
-from commerce_assets.onboarding import Onboarding, Waiting
+from commerce_assets.onboarding import APPLIED, Onboarding, Waiting
 from commerce_assets.reading import Limits
 from commerce_assets.resources import UploadRecordsResource, UploadsResource
 from resources.ddl import table_metadata
@@ -25,6 +26,11 @@ FOLLOWS_UPLOADS = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(days=14), warn_window=timedelta(days=7)
 )
 """Vendors upload when they want to: a week without anything is worth a look."""
+SAMPLE = 10
+SCORECARD = (
+    *("vendor", "uploads", "rows", "first pass %", "commonest codes"),
+    *("products to correct", "time to fix", "seconds to answer"),
+)
 ITEM_COLUMNS = dg.TableSchema(
     columns=[
         dg.TableColumn("upload_id", "S", "Partition key"),
@@ -103,6 +109,41 @@ def _done(
     rows = run.session.transaction(lambda: run.session.count(f"commerce.{table}"), doing=f"counting {table}")
     ids = [one if isinstance(one, str) else one.upload_id for one in uploads]
     return materialized(row_count=rows, uploads=len(uploads), upload_ids=ids[:50], **facts)
+
+
+def _applied(run: Onboarding, applied: Mapping[str, Applied]) -> dict[str, Any]:
+    """What became of the rows of the uploads of a run, as metadata."""
+    ids = list(applied)
+    codes = dict(_asked(run, "count_staged_codes", upload_ids=ids))
+    counts = [
+        [upload_id, *(getattr(one, name) for name in APPLIED), one.held] for upload_id, one in applied.items()
+    ]
+    vendors = dict(_asked(run, "vendors_of_uploads", upload_ids=ids))
+    summaries = {one: {"summary": summary_key(vendors[one], one)} for one in ids}
+    return {
+        **{name: sum(getattr(one, name) for one in applied.values() if not one.held) for name in APPLIED},
+        "held": {upload_id: one.held for upload_id, one in applied.items() if one.held},
+        "rows_by_upload": _markdown(table(("upload", *APPLIED, "held"), counts)),
+        "codes": _markdown(bar_chart(codes, "code")),
+        "answer_files": _markdown(answer_links(summaries, run.store.link)),
+        "products_in_catalogue": _markdown(_sample(run, ids)),
+    }
+
+
+def _sample(run: Onboarding, upload_ids: list[str]) -> str:
+    head = ("vendor", "vendor_product_id", "product_name", "category", "sku", "price", "stock_quantity")
+    return table(head, _asked(run, "sample_products", upload_ids=upload_ids, most=SAMPLE))
+
+
+def _asked(run: Onboarding, name: str, **params: Any) -> list[tuple[Any, ...]]:
+    return run.session.transaction(
+        lambda: run.session.run(f"commerce/transforms/{name}", params, table="commerce.upload_history"),
+        doing=f"asking for {name}",
+    )
+
+
+def _markdown(text: str) -> dg.MarkdownMetadataValue | None:
+    return dg.MetadataValue.md(text) if text else None
 
 
 @dg.asset(**described("upload_history"))
@@ -190,8 +231,7 @@ def products(
     hold = HoldPolicy(config.prices_share, config.price_change, config.stock_share, config.minimum_products)
     with stage(context, warehouse, uploads, upload_records, hold=hold) as run:
         applied = onboarding.apply(run)
-        held = {upload_id: one.held for upload_id, one in applied.items() if one.held}
-        return _done(run, "products", applied, held=held)
+        return _done(run, "products", applied, **_applied(run, applied))
 
 
 validation_errors = _stage_asset(
@@ -213,15 +253,18 @@ def error_report(
     """One row per uploaded object and version, answered: the vendor's files on S3 under `results/` and `errors/`."""
     with stage(context, warehouse, uploads, upload_records) as run:
         answers = onboarding.answer(run)
-        rows = run.session.transaction(
-            lambda: run.session.count("commerce.upload_objects"), doing="counting the uploads"
-        )
-        codes = run.session.transaction(
-            lambda: run.session.run(
-                "commerce/transforms/count_codes", {"upload_ids": list(answers)}, table="validation_errors"
-            ),
-            doing="counting the codes",
-        )
+        ids = list(answers)
+        codes = dict(_asked(run, "count_codes", upload_ids=ids))
+        files = answer_links(answers, run.store.link)
         return materialized(
-            row_count=rows, answered=len(answers), answers=answers, rejected_rows_by_code=dict(codes)
+            row_count=run.session.transaction(
+                lambda: run.session.count("commerce.upload_objects"), doing="counting the uploads"
+            ),
+            answered=len(answers),
+            answers=answers,
+            rejected_rows_by_code=codes,
+            codes=_markdown(bar_chart(codes, "code")),
+            answer_files=_markdown(files),
+            products_in_catalogue=_markdown(_sample(run, ids)),
+            scorecard=_markdown(table(SCORECARD, _asked(run, "read_scorecard"))),
         )

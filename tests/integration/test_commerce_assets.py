@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import requests
 
 from commerce_assets import release, submit, undo
 from commerce_assets.automation import incoming_uploads
@@ -80,6 +82,20 @@ def test_a_submitted_file_goes_all_the_way_and_a_second_run_changes_nothing(
     (report,) = result.asset_materializations_for_node("error_report")
     assert report.metadata["answered"].value == 1
     assert report.metadata["rejected_rows_by_code"].value == {"INVALID_PRICE": 1}
+    (catalogue,) = result.asset_materializations_for_node("products")
+    assert [catalogue.metadata[name].value for name in ("accepted", "updated", "unchanged", "rejected")] == [
+        1,
+        0,
+        0,
+        1,
+    ]
+    for shown in (report.metadata, catalogue.metadata):
+        assert "| VEND001 | P1 | A | Books | S1 | 1.00 | 1 |" in str(shown["products_in_catalogue"].value)
+        assert "data:image/svg+xml;base64," in str(shown["codes"].value)
+        assert "| INVALID\\_PRICE | 1 |" in str(shown["codes"].value)
+        (address,) = re.findall(r"\((http[^)]*summary\.html[^)]*)\)", str(shown["answer_files"].value))
+        assert "Some rows were taken" in requests.get(address, timeout=10).text
+    assert "| TechGear | 1 | 2 | 50.00 | INVALID\\_PRICE 1 | 1 |" in str(report.metadata["scorecard"].value)
 
 
 def test_the_sensor_asks_once_for_each_upload(location: Location) -> None:
