@@ -415,9 +415,9 @@ def _recorded(run: Onboarding, upload: Waiting) -> _Recorded:
 def _items(file: ProductFile, upload: Waiting, now: datetime) -> Iterator[UploadRecord]:
     for chunk in read_ahead(file.chunks()):
         assert file.header is not None
-        rows: dict[int, dict[str, Any]] = {}
+        keys, rows = file.header.keys, dict[int, dict[str, Any]]()
         for number, *cells in chunk.frame.select(ROW_NUMBER, *file.header.columns).iter_rows():
-            rows[number] = dict(zip(file.header.given, cells, strict=True))
+            rows[number] = dict(zip(keys, cells, strict=True))
         for one in chunk.refused:
             rows[one.row_number] = {_CELLS: list(one.cells), _CODE: one.code, _MESSAGE: one.message}
         for number in sorted(rows):
@@ -439,14 +439,14 @@ def _chunks(run: Onboarding, upload: Waiting) -> Iterator[Chunk]:
 def _chunk(header: Header, batch: Iterable[UploadRecord]) -> Chunk:
     import polars as pl
 
-    whole, refused = [], []
+    keys, whole, refused = header.keys, [], []
     for one in batch:
         data = one.product_data
         if _CODE in data:
             cells = tuple(str(cell) for cell in data[_CELLS])  # type: ignore[union-attr]
             refused.append(Refused(one.row_number, str(data[_CODE]), str(data[_MESSAGE]), cells))
         else:
-            whole.append((one.row_number, *(data[name] for name in header.given)))
+            whole.append((one.row_number, *(data[key] for key in keys)))
     if not whole:
         return Chunk(_empty(header), tuple(refused))
     frame = pl.DataFrame(whole, schema=_schema(header), orient="row")
@@ -466,9 +466,9 @@ def _schema(header: Header) -> dict[str, Any]:
 
 
 def _results(run: Onboarding, upload: Waiting) -> Iterator[RowResult]:
-    given = upload.header.given
+    keys = upload.header.keys
     for number, verdict, original, *lists in _stream(run, "staged_results", upload):
-        yield RowResult(number, verdict, cells_of(original, given), *lists)
+        yield RowResult(number, verdict, cells_of(original, keys), *lists)
 
 
 def _verdicts(run: Onboarding, upload: Waiting) -> Iterator[Verdict]:

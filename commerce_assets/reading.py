@@ -80,6 +80,7 @@ ROWS_PER_CHUNK = 25_000
 _HEAD = 256 * 1024
 _LARGEST_BLOCK = 8 * 1024 * 1024
 _SMALLEST_BLOCK = 64 * 1024
+_LONGEST_KEY = 255
 
 _MAGIC: Final = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "XLS_FILE"),
@@ -158,6 +159,22 @@ class Header:
 
     given: tuple[str, ...]
     columns: tuple[str, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Under which name each cell is kept: the vendor's, where that is one of its own.
+
+        A nameless column, one of a name that came before, that nobody would write by hand or that begins as our own
+        marks do (`_`) is kept by its position: two cells under one name would be one.
+        """
+        kept: list[str] = []
+        for position, name in enumerate(self.given, 1):
+            own = name.strip() and not name.startswith("_") and len(name) <= _LONGEST_KEY and name not in kept
+            key = name if own else f"column {position}"
+            while not own and (key in kept or key in self.given):
+                key += "'"
+            kept.append(key)
+        return tuple(kept)
 
     @property
     def unknown(self) -> tuple[str, ...]:

@@ -112,7 +112,7 @@ def _frame(
     """The rows of a chunk as the table has them: lists as Postgres arrays, the vendor's row as JSON, all as text."""
     import polars as pl
 
-    given = {column: name for name, column in zip(header.given, header.columns, strict=True)}
+    keys = dict(zip(header.columns, header.keys, strict=True))
     read = chunk.frame.select(
         pl.col(ROW_NUMBER).cast(pl.Int64),
         # A rejected row keeps its keys, cut to the width of their columns, so that it can be found.
@@ -122,7 +122,7 @@ def _frame(
             if key in chunk.frame.columns
         ),
         original_data=pl.struct(
-            pl.col(column).alias(name) for column, name in given.items()
+            pl.col(column).alias(key) for column, key in keys.items()
         ).struct.json_encode(),
     )
     broken = pl.DataFrame(
