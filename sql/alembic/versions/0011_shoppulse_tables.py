@@ -10,7 +10,7 @@ from alembic import op
 from resources.migrations import run_sql_files
 
 revision = "0011_shoppulse_tables"
-down_revision = "0008_upload_ledger"
+down_revision = "0010_vendor_settings"
 
 
 def upgrade() -> None:
