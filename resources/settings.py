@@ -27,7 +27,7 @@ from resources.redaction import register_secret
 
 T = TypeVar("T")
 
-Location = Literal["FULLBAY", "ODOO_APN", "COMMERCE", "MIGRATION"]
+Location = Literal["FULLBAY", "ODOO_APN", "COMMERCE", "SHOPPULSE", "MIGRATION"]
 DirtyCores = Literal["refund", "charge"]
 
 DEFAULT_SHOP = "default"
@@ -267,6 +267,17 @@ def aws_settings(env: Mapping[str, str] | None = None) -> AwsSettings:
     )
     source.complain()
     return settings
+
+
+def secret_setting(name: str, env: Mapping[str, str] | None = None) -> str:
+    """Return one secret by the name of its setting, from Secrets Manager (in lower case) or the environment.
+
+    Raises MissingSettings when it is set nowhere.
+    """
+    source = _Source(env, f"reading {name}")
+    found = source.required(name, None, secret=True)
+    source.complain()
+    return found
 
 
 def upload_bucket(env: Mapping[str, str] | None = None) -> str:

@@ -33,7 +33,7 @@ LOGINS = {
 }
 TEMPLATE = "warehouse_template"
 
-pytest_plugins = ["tests.odoo_apn_source", "tests.aws_server"]
+pytest_plugins = ["tests.odoo_apn_source", "tests.aws_server", "tests.shoppulse"]
 
 _numbers = itertools.count(1)
 
@@ -49,6 +49,7 @@ def _no_settings_of_this_machine() -> Iterator[None]:
         "APN_",
         "SCALE",
         "COMMERCE_",
+        "SHOPPULSE_",
         "MIGRATION_",
         "ANALYST_",
         "AWS_",

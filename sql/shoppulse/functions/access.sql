@@ -1,0 +1,367 @@
+-- How the database knows who asks. An application enters a tenant and a user for one transaction with a token that is signed, expires
+-- and is good for that very transaction; `enter` leaves a context in the setting shoppulse.access, signed again and bound to the
+-- transaction, because anybody may write a setting. A login in sql_principals is its user, whatever any setting says.
+-- The functions run as shoppulse_owner, for whom row security is forced. Parallel restricted: a worker is another process.
+
+-- HMAC-SHA256 with the padded halves of a key.
+create or replace function shoppulse.hmac(p_message bytea, p_inner_pad bytea, p_outer_pad bytea) returns bytea
+language sql immutable parallel safe
+return sha256(p_outer_pad || sha256(p_inner_pad || p_message));
+
+-- What is one and the same during a transaction and never again: process, its transaction's start, the server's start.
+create or replace function shoppulse.transaction_mark() returns bytea
+language sql stable parallel restricted
+return int4send(pg_backend_pid()) || timestamptz_send(now()) || timestamptz_send(pg_postmaster_start_time());
+
+-- The mark as the issuer of a token puts it in.
+create or replace function shoppulse.challenge() returns text
+language sql stable parallel restricted security definer set search_path = pg_catalog, pg_temp
+as $$ select encode(shoppulse.transaction_mark(), 'hex') $$;
+
+-- Equal without telling by its time how far: what is compared are hashes of both.
+create or replace function shoppulse.same(p_one bytea, p_other bytea) returns boolean
+language sql immutable parallel safe
+return sha256(p_one) = sha256(p_other);
+
+-- The setting's text for a context: 64 hexadecimal digits, key_id, a dot, JSON. t tenant, u user, r role, m metrics, v narrowed values.
+create or replace function shoppulse.signed_context(p_context jsonb) returns text
+language plpgsql stable parallel restricted as $$
+declare
+    v_key record;
+    v_text text;
+begin
+    select k.key_id, k.inner_pad, k.outer_pad into strict v_key
+    from shoppulse.token_keys k
+    where k.purpose = 'context' and k.retired_at is null
+    order by k.created_at desc, k.key_id desc limit 1;
+    v_text := v_key.key_id || '.' || p_context::text;
+    return encode(shoppulse.hmac(shoppulse.transaction_mark() || convert_to(v_text, 'UTF8'), v_key.inner_pad, v_key.outer_pad), 'hex')
+        || v_text;
+end
+$$;
+
+-- The context of this transaction, or null: nothing set, forged, tampered with, or of another transaction.
+create or replace function shoppulse.verified_context() returns jsonb
+language plpgsql stable parallel restricted as $$
+declare
+    v_setting text := current_setting('shoppulse.access', true);
+    v_text text;
+    v_key_id text;
+    v_inner bytea;
+    v_outer bytea;
+begin
+    if v_setting is null or octet_length(v_setting) not between 66 and 1000000 then
+        return null;
+    end if;
+    v_text := substr(v_setting, 65);
+    v_key_id := split_part(left(v_text, 65), '.', 1);
+    select k.inner_pad, k.outer_pad into v_inner, v_outer
+    from shoppulse.token_keys k
+    where k.key_id = v_key_id and k.purpose = 'context' and k.retired_at is null;
+    if v_inner is null or not shoppulse.same(
+        convert_to(left(v_setting, 64), 'UTF8'),
+        convert_to(encode(shoppulse.hmac(shoppulse.transaction_mark() || convert_to(v_text, 'UTF8'), v_inner, v_outer), 'hex'), 'UTF8')
+    ) then
+        return null;
+    end if;
+    return substr(v_text, length(v_key_id) + 2)::jsonb;
+end
+$$;
+
+-- What a user is narrowed to, by dimension. A rule shows any of its values; two rules of one dimension what both have: no rule widens.
+create or replace function shoppulse.governed_values(p_tenant_id text, p_user_id text) returns jsonb
+language plpgsql stable parallel restricted as $$
+begin
+    return (
+        select coalesce(jsonb_object_agg(d.dimension, coalesce((
+            select jsonb_agg(s.value order by s.value)
+            from (
+                select x.value
+                from shoppulse.governance_rules g cross join unnest(g."values") x (value)
+                where g.tenant_id = p_tenant_id and g.user_id = p_user_id and g.dimension = d.dimension and x.value is not null
+                group by x.value
+                having count(distinct g.rule_id) = d.rules
+            ) s
+        ), '[]'::jsonb)), '{}'::jsonb)
+        from (
+            select g.dimension, count(*) as rules
+            from shoppulse.governance_rules g
+            where g.tenant_id = p_tenant_id and g.user_id = p_user_id
+            group by g.dimension
+        ) d
+    );
+end
+$$;
+
+-- The context of an active user of an active tenant, or null. Row security applies: only of the tenant that is entered. Metrics and
+-- narrowing only when asked: the policies of what they are read from ask for the tenant of a bound login, that is for this function.
+create or replace function shoppulse.user_context(p_tenant_id text, p_user_id text, p_whole boolean) returns jsonb
+language plpgsql stable parallel restricted as $$
+declare
+    v_role text;
+begin
+    select u.role into v_role
+    from shoppulse.users u join shoppulse.tenants t on t.tenant_id = u.tenant_id
+    where u.tenant_id = p_tenant_id and u.user_id = p_user_id and u.status = 'Active' and t.is_active;
+    if v_role is null then
+        return null;
+    elsif not p_whole then
+        return jsonb_build_object('t', p_tenant_id, 'u', p_user_id, 'r', v_role);
+    end if;
+    return jsonb_build_object('t', p_tenant_id, 'u', p_user_id, 'r', v_role,
+                              'm', to_jsonb(coalesce(shoppulse.visible_metrics(p_tenant_id, v_role), '{}'::text[])),
+                              'v', shoppulse.governed_values(p_tenant_id, p_user_id));
+end
+$$;
+
+-- Who asks: the user that the login is bound to, else whom the transaction has entered. p_whole: with metrics and narrowing.
+create or replace function shoppulse.current_context(p_whole boolean) returns jsonb
+language plpgsql stable parallel restricted as $$
+declare
+    v_tenant_id text;
+    v_user_id text;
+begin
+    select p.tenant_id, p.user_id into v_tenant_id, v_user_id from shoppulse.sql_principals p where p.login = session_user;
+    if v_user_id is null then
+        return shoppulse.verified_context();
+    end if;
+    return shoppulse.user_context(v_tenant_id, v_user_id, p_whole);
+end
+$$;
+
+-- For the policies of tenants and users, which the functions above read. Says nothing about the user being active.
+create or replace function shoppulse.entered_tenant() returns text
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    v_tenant_id text;
+begin
+    select p.tenant_id into v_tenant_id from shoppulse.sql_principals p where p.login = session_user;
+    return coalesce(v_tenant_id, shoppulse.verified_context() ->> 't');
+end
+$$;
+
+-- For policies: write (select shoppulse.access_tenant()), so that a query asks once. Null: nobody, therefore no row.
+create or replace function shoppulse.access_tenant() returns text
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return shoppulse.current_context(false) ->> 't';
+end
+$$;
+
+create or replace function shoppulse.access_user() returns text
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return shoppulse.current_context(false) ->> 'u';
+end
+$$;
+
+create or replace function shoppulse.access_role() returns text
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return shoppulse.current_context(false) ->> 'r';
+end
+$$;
+
+-- The metrics that the user may see. Null without a context.
+create or replace function shoppulse.access_metrics() returns text[]
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    v_context jsonb := shoppulse.current_context(true);
+begin
+    if v_context is null then
+        return null;
+    end if;
+    return array(select jsonb_array_elements_text(v_context -> 'm'));
+end
+$$;
+
+-- What the user is narrowed to in one dimension: null not narrowed, {} nothing. Without a context nothing, not null: a setting that is
+-- taken away between two of these calls of one query must not lift the narrowing.
+create or replace function shoppulse.access_values(p_dimension text) returns text[]
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    v_context jsonb := shoppulse.current_context(true);
+begin
+    if v_context is null then
+        return '{}';
+    elsif v_context -> 'v' -> p_dimension is null then
+        return null;
+    end if;
+    return array(select jsonb_array_elements_text(v_context -> 'v' -> p_dimension));
+end
+$$;
+
+-- Whether the user is narrowed in any of the dimensions; true without a context, for the same reason.
+create or replace function shoppulse.access_narrowed(p_dimensions text[]) returns boolean
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return coalesce(shoppulse.current_context(true) -> 'v' ?| p_dimensions, true);
+end
+$$;
+
+-- Whether the login may name a tenant itself: pipelines, maintenance, the owner of the schema.
+create or replace function shoppulse.may_name_tenants() returns boolean
+language sql stable parallel restricted
+return pg_has_role(session_user, 'commerce_writer', 'usage') or pg_has_role(session_user, 'shoppulse_maintenance', 'usage')
+    or pg_has_role(session_user, 'shoppulse_owner', 'usage');
+
+-- For functions of shoppulse_owner that write for a tenant: confine what follows to it, and return the setting to put back afterwards
+-- with set_config('shoppulse.access', <returned>, true). Somebody who has entered a tenant gets no other one.
+create or replace function shoppulse.assume_tenant(p_tenant_id text) returns text
+language plpgsql volatile parallel unsafe as $$
+declare
+    v_before text := coalesce(current_setting('shoppulse.access', true), '');
+begin
+    if p_tenant_id is not null and p_tenant_id = shoppulse.entered_tenant() then
+        return v_before;
+    elsif p_tenant_id is null or p_tenant_id = '' or not shoppulse.may_name_tenants() then
+        raise exception 'the tenant is not yours to name' using errcode = 'insufficient_privilege',
+            hint = 'Enter the tenant with shoppulse.enter(token) in this transaction.';
+    end if;
+    perform set_config('shoppulse.access', shoppulse.signed_context(jsonb_build_object('t', p_tenant_id, 'm', '[]'::jsonb,
+                                                                                       'v', '{}'::jsonb)), true);
+    return v_before;
+end
+$$;
+
+-- For the owner of the schema and maintenance, who see no row either until they say of which tenant: until the transaction's end.
+create or replace function shoppulse.administer(p_tenant_id text) returns void
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform set_config('shoppulse.access', '', true);
+    perform shoppulse.assume_tenant(p_tenant_id);
+end
+$$;
+
+-- What a token says, or null. v1.<key_id>.<JSON in hexadecimal>.<HMAC in hexadecimal>; JSON: tenant, user, issued, expires, challenge.
+create or replace function shoppulse.verified_token(p_token text) returns jsonb
+language plpgsql stable parallel restricted as $$
+declare
+    v_parts text[];
+    v_inner bytea;
+    v_outer bytea;
+    v_claims jsonb;
+    v_now numeric := extract(epoch from clock_timestamp());
+begin
+    if p_token is null or octet_length(p_token) > 8192 or p_token !~ '^v1\.[A-Za-z0-9_-]{1,64}\.([0-9a-f]{2})+\.[0-9a-f]{64}$' then
+        return null;
+    end if;
+    v_parts := string_to_array(p_token, '.');
+    select k.inner_pad, k.outer_pad into v_inner, v_outer
+    from shoppulse.token_keys k
+    where k.key_id = v_parts[2] and k.purpose = 'token' and k.retired_at is null;
+    if v_inner is null or not shoppulse.same(
+        decode(v_parts[4], 'hex'),
+        shoppulse.hmac(convert_to(v_parts[1] || '.' || v_parts[2] || '.' || v_parts[3], 'UTF8'), v_inner, v_outer)
+    ) then
+        return null;
+    end if;
+    begin
+        v_claims := convert_from(decode(v_parts[3], 'hex'), 'UTF8')::jsonb;
+        if v_claims ->> 'challenge' = encode(shoppulse.transaction_mark(), 'hex')
+           and (v_claims ->> 'issued')::numeric <= v_now + 60
+           and (v_claims ->> 'expires')::numeric between v_now and (v_claims ->> 'issued')::numeric + 900 then
+            return v_claims;
+        end if;
+        return v_claims - 'challenge';
+    exception
+        when data_exception then  -- signed nonsense, such as a NUL
+            return null;
+    end;
+end
+$$;
+
+-- Enter the tenant and user of a token for the rest of this transaction; false, and no tenant entered, when refused. A refusal of a
+-- token that we signed is written to its tenant's audit trail, so commit it; every refusal goes to the server's log, which no rollback
+-- takes back. A forged token writes no row: its sender would fill a trail of his choice.
+create or replace function shoppulse.try_enter(p_token text) returns boolean
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    v_claims jsonb := shoppulse.verified_token(p_token);
+    v_tenant_id text := v_claims ->> 'tenant';
+    v_user_id text := v_claims ->> 'user';
+    v_entered jsonb := shoppulse.verified_context();
+    v_context jsonb;
+    v_reason text;
+begin
+    if v_claims is null or coalesce(v_tenant_id, '') = '' or coalesce(v_user_id, '') = '' then
+        v_reason := 'not a token of ours';
+    elsif v_claims ->> 'challenge' is null then
+        v_reason := 'expired, or issued for another transaction';
+    elsif v_entered is not null and (v_entered ->> 't', v_entered ->> 'u') is distinct from (v_tenant_id, v_user_id) then
+        -- What was entered stays: put away, it would make room for the next attempt.
+        raise log 'shoppulse: login % has entered tenant % as user % and asked for tenant % as user % in the same transaction',
+            session_user, v_entered ->> 't', v_entered ->> 'u', v_tenant_id, v_user_id;
+        return false;
+    end if;
+    if v_reason is distinct from 'not a token of ours' then
+        -- Row security holds in here too: the tenant is entered first, without user and metrics.
+        perform set_config('shoppulse.access', shoppulse.signed_context(jsonb_build_object('t', v_tenant_id)), true);
+        if v_reason is null then
+            v_context := shoppulse.user_context(v_tenant_id, v_user_id, true);
+            if v_context is not null then
+                perform set_config('shoppulse.access', shoppulse.signed_context(v_context), true);
+                return true;
+            end if;
+            v_reason := 'no active user of an active tenant';
+        end if;
+        if current_setting('transaction_read_only') = 'off'
+           and exists (select from shoppulse.tenants t where t.tenant_id = v_tenant_id) then
+            perform shoppulse.audit(
+                v_tenant_id, (select u.user_id from shoppulse.users u where u.tenant_id = v_tenant_id and u.user_id = v_user_id),
+                'enter_refused', 'access', left(v_user_id, 255), jsonb_build_object('reason', v_reason, 'login', session_user),
+                inet_client_addr());
+        end if;
+    end if;
+    perform set_config('shoppulse.access', '', true);
+    raise log 'shoppulse: login % was refused entry to tenant % as user %: %', session_user, v_tenant_id, v_user_id, v_reason;
+    return false;
+end
+$$;
+
+-- The same, raising when refused; one text for every reason, so that it answers no question.
+create or replace function shoppulse.enter(p_token text) returns void
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if not shoppulse.try_enter(p_token) then
+        raise exception 'entering the tenant was refused' using errcode = 'insufficient_privilege',
+            hint = 'Take a new token for this transaction, of an active user; the server''s log has the reason.';
+    end if;
+end
+$$;
+
+do $$
+declare
+    v_function text;
+begin
+    foreach v_function in array array[
+        'hmac(bytea, bytea, bytea)', 'transaction_mark()', 'challenge()', 'same(bytea, bytea)', 'signed_context(jsonb)',
+        'verified_context()', 'governed_values(text, text)', 'user_context(text, text, boolean)', 'current_context(boolean)', 'entered_tenant()',
+        'access_tenant()', 'access_user()', 'access_role()', 'access_metrics()', 'access_values(text)', 'access_narrowed(text[])',
+        'may_name_tenants()', 'assume_tenant(text)', 'administer(text)', 'verified_token(text)', 'try_enter(text)', 'enter(text)'
+    ] loop
+        execute format('alter function shoppulse.%s owner to shoppulse_owner', v_function);
+        execute format('revoke all on function shoppulse.%s from public', v_function);
+    end loop;
+    foreach v_function in array array['entered_tenant()', 'access_tenant()', 'access_user()', 'access_role()', 'access_metrics()',
+                                      'access_values(text)', 'access_narrowed(text[])'] loop
+        execute format('grant execute on function shoppulse.%s to shoppulse_app, shoppulse_reader, shoppulse_maintenance, commerce_writer',
+                       v_function);
+    end loop;
+end
+$$;
+grant execute on function shoppulse.challenge(), shoppulse.try_enter(text), shoppulse.enter(text) to shoppulse_app;
+grant execute on function shoppulse.administer(text) to shoppulse_maintenance;
+
+-- A temporary view in the name of a table of ours would be read, unqualified, by the next client that a transaction pooler puts on the
+-- same connection, and could keep what it reads for the one before. So nobody but the pipelines makes temporary tables here.
+-- Rights of a database are its own: not copied with a template. Run by the migration and by init_database.
+create or replace function shoppulse.close_to_temporary_tables() returns void
+language plpgsql volatile as $$
+begin
+    execute format('revoke temporary on database %I from public', current_database());
+    execute format('grant temporary on database %I to fullbay_writer, odoo_apn_writer, commerce_writer, analyst', current_database());
+end
+$$;
+revoke all on function shoppulse.close_to_temporary_tables() from public;
+select shoppulse.close_to_temporary_tables();
