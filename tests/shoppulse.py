@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
@@ -15,6 +17,7 @@ from commerce_assets.shoppulse import tokens
 from resources.database import connect
 from sandbox.postgres import PostgresServer
 from tests.conftest import PASSWORD
+from tests.pooler import PgBouncer, TransactionPooler, closing_pooler, pgbouncer
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -89,6 +92,17 @@ class ShopPulse:
             yield opened
 
 
+@dataclass(frozen=True)
+class Pooled(ShopPulse):
+    """The database through a transaction pooler; `direct` goes around it."""
+
+    direct: ShopPulse
+
+
+POOLERS = [TransactionPooler.name] + ([PgBouncer.name] if pgbouncer() else [])
+"""Ours always, PgBouncer where it is installed; the test's name says which it was."""
+
+
 @pytest.fixture(scope="session")
 def shoppulse_logins(postgres: PostgresServer, warehouse_template: str) -> None:
     """The logins of LOGINS, made once a session: roles belong to the server."""
@@ -115,6 +129,23 @@ def shoppulse(warehouse: DatabaseSettings, shoppulse_logins: None) -> ShopPulse:
                     (login, tenant_id, user_id),
                 )
     return made
+
+
+@pytest.fixture(params=POOLERS)
+def pooled(
+    shoppulse: ShopPulse, postgres: PostgresServer, request: pytest.FixtureRequest
+) -> Iterator[Pooled]:
+    """The same database behind a transaction pooler with one server connection: every client gets everybody's."""
+    pooler: TransactionPooler | PgBouncer
+    with tempfile.TemporaryDirectory() as folder:
+        if request.param == PgBouncer.name:
+            pooler = PgBouncer(
+                Path(folder), postgres.port, dict.fromkeys([*LOGINS, shoppulse.owner.user], PASSWORD)
+            )
+        else:
+            pooler = TransactionPooler(postgres.port)
+        with closing_pooler(pooler):
+            yield Pooled(dataclasses.replace(shoppulse.owner, port=pooler.port), shoppulse)
 
 
 def add_tenant(connection: Connection, tenant_id: str) -> None:
