@@ -43,6 +43,20 @@ _LONGEST_SHOP_KEY = 50  # width of every shop_key column
 
 _NOT_JSON = object()
 
+# What RDS keeps in a secret beside the password: masked, messages would not say where and as whom.
+_KEPT_BESIDE_A_PASSWORD = frozenset(
+    (
+        "username",
+        "engine",
+        "host",
+        "port",
+        "dbname",
+        "dbinstanceidentifier",
+        "dbclusteridentifier",
+        "masterarn",
+    )
+)
+
 _secrets_read: dict[tuple[str, str, str], tuple[float, Mapping[str, str]]] = {}
 
 
@@ -352,8 +366,9 @@ def secret_values(env: Mapping[str, str]) -> Mapping[str, str]:
     doing = f"reading the secret {name} from Secrets Manager in {region}"
     text = retrying(lambda: _get_secret_string(name, region, endpoint, doing), doing=doing)
     values = _parse_secret(text, doing)
-    for value in values.values():
-        register_secret(value)
+    for key, value in values.items():
+        if key not in _KEPT_BESIDE_A_PASSWORD:
+            register_secret(value)
     _secrets_read[place] = (now, values)
     return values
 
