@@ -14,7 +14,7 @@ from typing import IO, Any, cast
 from urllib.parse import quote
 
 from resources.aws import ask, aws_client
-from resources.failures import retrying
+from resources.failures import retrying, transient
 from resources.settings import AwsSettings
 
 PAGE = 1000
@@ -89,7 +89,7 @@ class UploadStore:
 
     @contextmanager
     def reading(self, version: ObjectVersion) -> Iterator[IO[bytes]]:
-        """The bytes of exactly this version, as a stream.
+        """The bytes of exactly this version, as a stream; reading raises TransientError when the connection breaks.
 
         Raises AwsRefusal (`NoSuchKey`, `NoSuchVersion`, `PreconditionFailed`) when it is gone or was overwritten.
         """
@@ -99,7 +99,7 @@ class UploadStore:
         )
         body = answer["Body"]
         try:
-            yield cast(IO[bytes], body)
+            yield cast(IO[bytes], _Body(body, f"reading s3://{self.bucket}/{version.key}"))
         finally:
             body.close()
 
@@ -172,3 +172,24 @@ def upload_file(client: Any, bucket: str, key: str, path: Path, about: Mapping[s
 def _pinned(version: ObjectVersion) -> dict[str, str]:
     pinned = {"IfMatch": f'"{version.etag}"'}
     return pinned | ({"VersionId": version.version_id} if version.version_id != UNVERSIONED else {})
+
+
+class _Body:
+    """The bytes of an object; a connection that breaks says so in our words."""
+
+    def __init__(self, body: Any, doing: str) -> None:
+        self._body, self._doing = body, doing
+
+    def read(self, size: int = -1) -> bytes:
+        import botocore.exceptions  # type: ignore[import-untyped]
+        import urllib3.exceptions
+
+        try:
+            return cast(bytes, self._body.read(size))
+        except (
+            botocore.exceptions.HTTPClientError,
+            botocore.exceptions.IncompleteReadError,
+            urllib3.exceptions.HTTPError,
+        ) as error:
+            found = type(error).__name__
+        raise transient(self._doing, found=found, do_next="Run again: it is read from its beginning.")

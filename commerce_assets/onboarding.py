@@ -49,6 +49,7 @@ from commerce_assets.dynamo import (
     UploadRecord,
     UploadRecords,
     Verdict,
+    Written,
     new_record,
     new_upload_id,
 )
@@ -67,6 +68,7 @@ from commerce_assets.rules import UPLOAD_REFUSED, DuplicatePolicy, Settings
 from commerce_assets.staging import stage_chunks
 from commerce_assets.vendor_settings import UnknownSetting, UploadSettings, numbers_of, vendor_settings
 from resources.aws import AwsRefusal
+from resources.failures import PipelineError, is_transient, retrying
 from resources.leases import Lease
 from resources.sql import Session, statement
 
@@ -81,9 +83,11 @@ DATASET = "vendor uploads"
 UPLOADS_A_STAGE = 200
 APPLIED = ("accepted", "updated", "unchanged", "rejected")
 _ROWS_A_CHUNK = 25_000
+_RECORDED_AGAIN = 3
 _CELLS, _CODE, _MESSAGE = "_cells", "_code", "_message"
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412"})
-_VENDOR_IN_NAME = re.compile(r"(VEND[A-Za-z0-9]+)[_.-]")
+# A digit behind it: VENDOR_list.csv names no vendor.
+_VENDOR_IN_NAME = re.compile(r"(VEND[0-9][A-Za-z0-9]*)[_.-]")
 
 
 @dataclass(frozen=True)
@@ -139,21 +143,16 @@ class Waiting:
 
 def receive(run: Onboarding) -> list[Waiting]:
     """seen -> received: the upload gets its id and its record. A file of no active vendor is refused and answered."""
-    uploads = _uploads(run, "seen")
-    for upload in uploads:
+
+    def work(upload: Waiting) -> None:
         vendor_id, problem = _vendor(run, upload)
         if vendor_id is None or (problem and problem.code == "UNKNOWN_VENDOR"):
             assert problem is not None
             _refuse(run, upload, problem)
-            continue
+            return
         upload_id = new_upload_id(vendor_id, run.now())
 
-        def open_record(
-            upload: Waiting = upload,
-            vendor_id: str = vendor_id,
-            upload_id: str = upload_id,
-            problem: FileProblem | None = problem,
-        ) -> None:
+        def open_record() -> None:
             _run(
                 run, "open_upload", upload_id=upload_id, vendor_id=vendor_id, file_name=upload.file_name[:255],
                 s3_key=upload.version.key[:500], expected_records=0,
@@ -161,13 +160,14 @@ def receive(run: Onboarding) -> list[Waiting]:
             _move(run, upload, "received", vendor_id=vendor_id, upload_id=upload_id, problem=problem)
 
         _transaction(run, open_record, f"receiving {upload.version.key}")
-    return uploads
+
+    return _each(run, _uploads(run, "seen"), work)
 
 
 def record(run: Onboarding) -> list[Waiting]:
     """received -> recorded: every row as an item of UploadRecords, text as it came. Nothing of a refused file."""
-    uploads = _uploads(run, "received")
-    for upload in uploads:
+
+    def work(upload: Waiting) -> None:
         recorded = _recorded(run, upload) if upload.failure is None else _Recorded(problem=upload.failure)
         file, problem = recorded.file, recorded.problem
         facts: dict[str, Any] = {"rows": 0}
@@ -183,77 +183,73 @@ def record(run: Onboarding) -> list[Waiting]:
                 "without_item": recorded.refused,
             }
 
-        def note(
-            upload: Waiting = upload,
-            facts: dict[str, Any] = facts,
-            problem: FileProblem | None = problem,
-        ) -> None:
+        def note() -> None:
             _run(run, "note_expected_rows", upload_id=upload.id, expected_records=facts["rows"])
             _move(run, upload, "recorded", problem=problem, facts=facts)
 
         _transaction(run, note, f"recording {upload.id}")
-    return uploads
+
+    return _each(run, _uploads(run, "received"), work, close=True)
 
 
 def validate(run: Onboarding) -> list[Waiting]:
     """recorded -> validated: the pending items, checked by all rules, in commerce.staged_rows."""
-    uploads = _uploads(run, "recorded")
     with ExitStack() as stack:
         suggester = _suggesters(run, stack)
-        for upload in uploads:
 
-            def work(upload: Waiting = upload) -> None:
-                if upload.failure is None:
-                    names = frozenset(name for (name,) in _run(run, "active_categories"))
-                    decimal, thousands = numbers_of(upload.facts.get("locale"))
-                    settings = Settings(names, decimal == ",", suggester(names), thousands)
-                    chunks = ((upload.header, chunk) for chunk in _chunks(run, upload))
-                    policy = upload.facts.get("duplicates") or run.duplicates
-                    stage_chunks(run.session, upload.id, chunks, settings, duplicates=policy)
-                _move(run, upload, "validated")
+        def work(upload: Waiting) -> None:
+            if upload.failure is None:
+                names = frozenset(name for (name,) in _run(run, "active_categories"))
+                decimal, thousands = numbers_of(upload.facts.get("locale"))
+                settings = Settings(names, decimal == ",", suggester(names), thousands)
+                chunks = ((upload.header, chunk) for chunk in _chunks(run, upload))
+                policy = upload.facts.get("duplicates") or run.duplicates
+                staged = stage_chunks(run.session, upload.id, chunks, settings, duplicates=policy)
+                if staged.rows != upload.facts["rows"]:
+                    _record_again(run, upload, staged.rows)
+                    return
+            _move(run, upload, "validated")
 
-            _transaction(run, work, f"checking {upload.id}")
-    return uploads
+        return _each(run, _uploads(run, "recorded"), _in_transaction(run, work, "checking"), close=True)
 
 
 def apply(run: Onboarding) -> dict[str, Applied]:
     """validated -> applied or held: the catalogue takes the valid rows, or the upload waits for release."""
-    uploads = _uploads(run, "validated")
     done: dict[str, Applied] = {}
-    for upload in uploads:
 
-        def work(upload: Waiting = upload) -> None:
-            hold = _settings(run, upload).hold
-            applied = apply_upload(run.session, upload.id, upload.vendor, hold=hold)
-            after = {verdict: getattr(applied, verdict) for verdict in APPLIED}
-            facts = {"held": applied.held, "after_release": after, "seconds": _seconds(run, upload)}
-            _move(run, upload, "held", facts=facts) if applied.held else _move(run, upload, "applied")
-            done[upload.id] = applied
+    def work(upload: Waiting) -> None:
+        hold = _settings(run, upload).hold
+        applied = apply_upload(run.session, upload.id, upload.vendor, hold=hold)
+        after = {verdict: getattr(applied, verdict) for verdict in APPLIED}
+        facts = {"held": applied.held, "after_release": after, "seconds": _seconds(run, upload)}
+        _move(run, upload, "held", facts=facts) if applied.held else _move(run, upload, "applied")
+        done[upload.id] = applied
 
-        _transaction(run, work, f"applying {upload.id}")
+    _each(run, _uploads(run, "validated"), _in_transaction(run, work, "applying"), close=True)
     return done
 
 
 def complete(run: Onboarding) -> list[Waiting]:
     """applied -> completed: rejected rows in validation_errors, counts in the history, verdicts at the items."""
-    uploads = _uploads(run, "applied")
-    for upload in uploads:
+
+    def work(upload: Waiting) -> None:
         rejected = _count(run, upload, "rejected")
 
-        def work(upload: Waiting = upload, rejected: int = rejected) -> None:
+        def close() -> None:
             key = error_key(upload.vendor, upload.id) if rejected else None
             complete_upload(run.session, upload.id, upload.vendor, error_file_s3_key=key)
             _run(run, "note_corrections", upload_id=upload.id, vendor_id=upload.vendor)
 
-        _transaction(run, work, f"completing {upload.id}")
+        _transaction(run, close, f"completing {upload.id}")
         run.records.decide(upload.id, _verdicts(run, upload), run.now())
         facts = {"seconds": _seconds(run, upload)}
         _transaction(
             run,
-            lambda upload=upload, facts=facts: _move(run, upload, "completed", facts=facts),  # type: ignore[misc]
+            lambda: _move(run, upload, "completed", facts=facts),
             f"completing {upload.id}",
         )
-    return uploads
+
+    return _each(run, _uploads(run, "applied"), work)
 
 
 def answer(run: Onboarding) -> dict[str, dict[str, str]]:
@@ -263,22 +259,86 @@ def answer(run: Onboarding) -> dict[str, dict[str, str]]:
     answer is replaced when somebody has decided.
     """
     stored: dict[str, dict[str, str]] = {}
-    for upload in _untold(run):
+
+    def tell(upload: Waiting) -> None:
         stored[upload.id] = _answered(run, upload)
 
-        def told(upload: Waiting = upload) -> None:
+        def told() -> None:
             _run(run, "note_told", object_id=upload.object_id, answer=json.dumps(stored[upload.id]))
 
         _transaction(run, told, f"noting that {upload.id} waits")
-    for upload in _uploads(run, "completed"):
-        stored[upload.id] = _answered(run, upload)
 
-        def work(upload: Waiting = upload) -> None:
-            _move(run, upload, "answered", facts={"answer": stored[upload.id]})
+    def work(upload: Waiting) -> None:
+        files = _answered(run, upload)
+
+        def close() -> None:
+            _move(run, upload, "answered", facts={"answer": files})
             remove_staged_rows(run.session, upload.id)
 
-        _transaction(run, work, f"answering {upload.id}")
+        _transaction(run, close, f"answering {upload.id}")
+        stored[upload.id] = files
+
+    _each(run, _untold(run), tell)
+    _each(run, _uploads(run, "completed"), work)
     return stored
+
+
+# -- one upload after the other -------------------------------------------------------------------------------
+
+
+def _each(
+    run: Onboarding, uploads: list[Waiting], work: Callable[[Waiting], None], *, close: bool = False
+) -> list[Waiting]:
+    """Do the work of a stage for each of the uploads; returns them all.
+
+    Errors that say themselves what they are (a service is away, a right is missing, the lease is lost) end the run, and
+    the next one goes on. Any other is a fault of ours that this one upload brings to light: it must not stop those
+    behind it. With `close` its vendor is told so and it ends there; without, it stays, and no_upload_is_stuck shows it.
+    """
+    for upload in uploads:
+        try:
+            work(upload)
+        except Exception as error:
+            if _concerns_all(error):
+                raise
+            logger.exception(
+                "%s stopped at the stage %s", upload.upload_id or upload.version.key, upload.stage
+            )
+            if close:
+                _transaction(run, lambda upload=upload: _close(run, upload), f"closing {upload.id}")  # type: ignore[misc]
+    return uploads
+
+
+def _concerns_all(error: Exception) -> bool:
+    """Whether the next upload would meet the same."""
+    import psycopg2
+
+    connection = psycopg2.OperationalError | psycopg2.InterfaceError
+    return isinstance(error, PipelineError | MemoryError | OSError | connection) or is_transient(error)
+
+
+def _close(run: Onboarding, upload: Waiting) -> None:
+    """End an upload on which our own work failed: nothing of it is in the catalogue, and its vendor is told."""
+    remove_staged_rows(run.session, upload.id)
+    _run(run, "note_expected_rows", upload_id=upload.id, expected_records=0)
+    problem = FileProblem(
+        "PROCESSING_FAILED",
+        "Something in the file made our processing fail.",
+        "Nothing is known to be wrong with it: we look into it. Nothing was changed.",
+    )
+    _move(run, upload, "applied", problem=problem)
+
+
+def _record_again(run: Onboarding, upload: Waiting, rows: int) -> None:
+    """Items are gone (they expired, or the table was made anew): the next run writes them again from the file."""
+    times = upload.facts.get("recorded_again", 0) + 1
+    logger.warning(
+        "%s has %d of its %d rows in UploadRecords: recorded again", upload.id, rows, upload.facts["rows"]
+    )
+    if times > _RECORDED_AGAIN:
+        raise RuntimeError(f"{upload.id} lost its items {times} times")
+    remove_staged_rows(run.session, upload.id)
+    _move(run, upload, "received", facts={"recorded_again": times})
 
 
 # -- parts of a stage -----------------------------------------------------------------------------------------
@@ -391,11 +451,16 @@ def _recorded(run: Onboarding, upload: Waiting) -> _Recorded:
     settings = run.session.transaction(
         lambda: _settings(run, upload), doing=f"reading the settings of {upload.vendor}"
     )
-    try:
-        settings = settings.declared(run.store.declared(upload.version))
+
+    def write() -> tuple[ProductFile, Written]:
         with run.store.reading(upload.version) as stream:
             file = ProductFile(stream, settings.limits)
-            written = run.records.write(upload.id, _items(file, upload, run.now()))
+            return file, run.records.write(upload.id, _items(file, upload, run.now()))
+
+    try:
+        settings = settings.declared(run.store.declared(upload.version))
+        # A connection that breaks in the middle: read anew, and what is written is skipped.
+        file, written = retrying(write, doing=f"recording {upload.id}")
     except UnknownSetting as error:
         do_next = (
             "Declare one of these or nothing when uploading; settings of the vendor are the marketplace's."
@@ -554,13 +619,19 @@ def _move(
     logger.info("%s of %s: %s", upload.upload_id or upload_id or upload.version.key, upload.vendor_id, stage)
 
 
-def _transaction(run: Onboarding, work: Callable[[], None], doing: str) -> None:
+def _transaction(run: Onboarding, work: Callable[[], object], doing: str) -> None:
     def checked() -> None:
         with run.session.connection.cursor() as cursor:
             run.lease.check(cursor)
         work()
 
     run.session.transaction(checked, doing=doing)
+
+
+def _in_transaction(
+    run: Onboarding, work: Callable[[Waiting], None], doing: str
+) -> Callable[[Waiting], None]:
+    return lambda upload: _transaction(run, lambda: work(upload), f"{doing} {upload.id}")
 
 
 def _run(run: Onboarding, name: str, **params: Any) -> list[tuple[Any, ...]]:

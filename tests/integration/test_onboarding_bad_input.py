@@ -1,4 +1,4 @@
-"""Files that no vendor should send, all the way: each gets an answer with a code, none stays on its way or stops others."""
+"""Files that no vendor should send, all the way: each is answered with a code, none is stuck or stops another."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from typing import Any
 
+import polars as pl
 import pytest
 
+from commerce_assets import onboarding, rules
 from commerce_assets.dynamo import PENDING
+from commerce_assets.ledger import scan
 from commerce_assets.reading import Limits
+from commerce_assets.rules import RULES, Rule
 from resources.settings import AwsSettings, DatabaseSettings
 from tests.integration.test_onboarding import GOOD, HEADER, Marketplace
 
@@ -140,7 +145,7 @@ HEADERS = {
     "two columns without a name": (",,", ["", ""]),
     "names that we use inside": (",_code,_cells,_message,_row", ["1", "2", "3", "4"]),
     "names of our added columns": (",row,status,codes,messages,suggestion", ["1", "2", "3", "4", "5"]),
-    "a name with everything": (",\"a\"\"b'c\n{}\\%s$1\"", ["x"]),
+    "a name with everything": (',"a""b\'c\n{}\\%s$1"', ["x"]),
     "names of columns of the pipeline": (",row_number,upload_id,verdict,kept.sku,record_id", list("abcde")),
     "names that a frame would take": (",extra.1,extra.7,literal", list("abc")),
     "the name of another alphabet": (",Ünïcödé 价格", ["x"]),
@@ -170,9 +175,205 @@ def test_columns_that_nothing_reads_come_back_as_they_came(market: Marketplace, 
     assert annotated[3][:2] == ["P3", "short"]
 
 
-def test_the_limits_are_settings(market: Marketplace) -> None:
-    content = HEADER + "".join(f"P{n},A,Books,S{n},1,1\n" for n in range(10_001))
-    market.put("VEND001/a.csv", content)
-    market.run(limits=Limits(rows=10_001))
+@pytest.mark.parametrize(("rows", "code"), [(1, "TOO_MANY_ROWS"), (2, None)])
+def test_the_limits_are_settings(market: Marketplace, rows: int, code: str | None) -> None:
+    market.put("VEND001/a.csv", GOOD)
+    market.run(limits=Limits(rows=rows))
     assert_all_answered(market)
-    assert market.query("select count(*) from products") == [(10_001,)]
+    assert market.query("select failure_code from commerce.upload_objects") == [(code,)]
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ("VEND001/VENDOR_list.csv", None),
+        ("VEND001/VEND001_list.csv", None),
+        ("VEND001_list.csv", None),
+        ("VEND001/2026/11/list.csv", None),
+        ("VEND001/" + "n" * 900 + ".csv", None),
+        ("VEND001/näme 价格 'a' \"b\" %2F+&.csv", None),
+        ("VEND001/VEND999_list.csv", "VENDOR_MISMATCH"),
+        ("VEND003/list.csv", "INACTIVE_VENDOR"),
+        ("VEND404/list.csv", "UNKNOWN_VENDOR"),
+        ("x" * 200 + "/list.csv", "UNKNOWN_VENDOR"),
+        ("list.csv", "UNKNOWN_VENDOR"),
+    ],
+)
+def test_whose_file_it_is_comes_from_folder_and_name(market: Marketplace, key: str, code: str | None) -> None:
+    """A file called VENDOR_list.csv was refused: its name was taken for another vendor's."""
+    market.query("update commerce.vendors set status = 'suspended' where vendor_id = 'VEND003' returning 1")
+    market.put(key, GOOD)
+    market.run()
+    ((stage, found),) = market.query("select stage, failure_code from commerce.upload_objects")
+    assert (stage, found) == ("refused" if code == "UNKNOWN_VENDOR" else "answered", code)
+    assert code is None or code.encode() in market.answer("summary.json")
+    assert market.query("select count(*) from products") == [(0 if code else 2,)]
+
+
+def test_a_row_that_raises_inside_a_rule_costs_itself_all_the_way(
+    market: Marketplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(sku: str) -> bool:
+        if sku == "POISON":
+            raise ValueError(sku)
+        return False
+
+    def broken(settings: rules.Settings) -> pl.Expr:
+        return pl.col("sku").map_elements(explode, return_dtype=pl.Boolean)
+
+    monkeypatch.setattr(rules, "RULES", (*RULES, Rule("POISON", "error", "sku", "", "", "", broken)))
+    market.put("VEND001/a.csv", GOOD + "P3,C,Books,POISON,1,1\nP4,D,Books,S4,1,1\n")
+    market.run()
+    assert_all_answered(market)
+    assert market.query("select row_number, error_type from validation_errors") == [(3, "VALIDATION_ERROR")]
+    assert market.query("select sku from products order by 1") == [("S1",), ("S2",), ("S4",)]
+
+
+@pytest.mark.parametrize("stage", ["ProductFile", "stage_chunks", "apply_upload"])
+def test_a_fault_of_ours_stops_one_upload_and_not_those_behind_it(
+    market: Marketplace, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """Uploads go through a stage in one run: what raised for one of them was raised in every run after it."""
+    original, first = getattr(onboarding, stage), True
+
+    def failing(*args: Any, **options: Any) -> Any:
+        nonlocal first
+        if first:
+            first = False
+            raise KeyError("a mistake")
+        return original(*args, **options)
+
+    market.put("VEND001/a.csv", GOOD)
+    scan(market.session, market.store)
+    market.put("VEND002/b.csv", OTHER)
+    monkeypatch.setattr(onboarding, stage, failing)
+    market.run()
+    assert_all_answered(market)
+    assert market.query("select object_key, failure_code from commerce.upload_objects order by 1") == [
+        ("incoming/VEND001/a.csv", "PROCESSING_FAILED"),
+        ("incoming/VEND002/b.csv", None),
+    ]
+    assert market.query("select distinct vendor_id from products") == [("VEND002",)]
+    market.put("VEND001/a.csv", GOOD)
+    market.run()
+    assert_all_answered(market)
+    assert market.query("select count(*) from products") == [(4,)]
+
+
+@pytest.mark.parametrize("name", ["complete_upload", "write_answer"])
+def test_what_fails_after_the_catalogue_was_written_is_done_by_the_next_run(
+    market: Marketplace, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    market.put("VEND001/a.csv", GOOD)
+    scan(market.session, market.store)
+    market.put("VEND002/b.csv", OTHER)
+    original, first = getattr(onboarding, name), True
+
+    def failing(*args: Any, **options: Any) -> Any:
+        nonlocal first
+        if first:
+            first = False
+            raise KeyError("a mistake")
+        return original(*args, **options)
+
+    monkeypatch.setattr(onboarding, name, failing)
+    market.run()
+    assert market.query("select object_key from commerce.upload_objects where stage = 'answered'") == [
+        ("incoming/VEND002/b.csv",)
+    ]
+    market.run()
+    assert_all_answered(market)
+    assert market.query("select count(*) from products") == [(4,)]
+
+
+def test_an_upload_whose_items_are_gone_is_recorded_again(market: Marketplace) -> None:
+    """Items expire, and a stand-in forgets them: the run failed for ever, and with it every upload behind."""
+    market.put("VEND001/a.csv", GOOD)
+    market.run(onboarding.receive, onboarding.record)
+    market.records.delete()
+    market.records.create()
+    market.run()
+    assert market.query("select stage, requested_at from commerce.upload_objects") == [("received", None)]
+    market.run()
+    assert_all_answered(market)
+    assert market.query("select count(*) from products") == [(2,)]
+
+
+def test_a_version_that_is_gone_is_answered(market: Marketplace) -> None:
+    market.put("VEND001/a.csv", GOOD)
+    market.run(onboarding.receive)
+    ((key, version),) = market.query("select object_key, version_id from commerce.upload_objects")
+    market.store.client.delete_object(Bucket=market.store.bucket, Key=key, VersionId=version)
+    market.run()
+    assert_all_answered(market)
+    assert b"FILE_GONE" in market.answer("summary.json")
+
+
+@pytest.mark.parametrize("done", [1, 2, 3, 4, 5])
+def test_a_file_that_is_overwritten_while_it_is_worked_on_is_another_upload(
+    market: Marketplace, done: int
+) -> None:
+    """At whatever stage: what was noted is read, and the new version is read after it."""
+    stages = (
+        onboarding.receive,
+        onboarding.record,
+        onboarding.validate,
+        onboarding.apply,
+        onboarding.complete,
+    )
+    market.put("VEND001/a.csv", GOOD)
+    market.run(*stages[:done])
+    market.put("VEND001/a.csv", GOOD.replace("1.00", "9.00"))
+    market.run()
+    assert_all_answered(market)
+    assert market.query("select price::text from products order by sku") == [("9.00",), ("2.00",)]
+    assert market.query(
+        "select changes.after ->> 'price' from commerce.product_changes changes order by 1"
+    ) == [
+        ("1.00",),
+        ("2.00",),
+        ("9.00",),
+    ]
+
+
+def test_without_versions_an_overwritten_file_is_answered_as_gone(market: Marketplace) -> None:
+    bucket = market.store.bucket = f"{market.store.bucket}-plain"
+    market.store.client.create_bucket(Bucket=bucket)
+    market.put("VEND001/a.csv", GOOD)
+    market.run(onboarding.receive)
+    market.put("VEND001/a.csv", OTHER)
+    market.run()
+    assert_all_answered(market)
+    assert market.query("select failure_code from commerce.upload_objects order by 1") == [
+        ("FILE_GONE",),
+        (None,),
+    ]
+    assert market.query("select sku from products order by 1") == [("T1",), ("T2",)]
+
+
+def test_a_file_that_is_still_being_written_is_not_seen(market: Marketplace) -> None:
+    """In parts: it is an object only when its vendor has completed it."""
+    place = {"Bucket": market.store.bucket, "Key": "incoming/VEND001/a.csv"}
+    client = market.store.client
+    upload = client.create_multipart_upload(**place)["UploadId"]
+    part = client.upload_part(**place, UploadId=upload, PartNumber=1, Body=GOOD.encode())
+    market.run()
+    assert market.query("select count(*) from commerce.upload_objects") == [(0,)]
+    client.complete_multipart_upload(
+        **place, UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    )
+    market.run()
+    assert_all_answered(market)
+    assert market.query("select count(*) from products") == [(2,)]
+
+
+def test_one_sku_in_two_uploads_of_one_run_is_the_first_ones(market: Marketplace) -> None:
+    market.put("VEND001/a.csv", GOOD)
+    scan(market.session, market.store)
+    market.put("VEND002/b.csv", GOOD)
+    market.run()
+    assert_all_answered(market)
+    assert market.query("select distinct vendor_id from products") == [("VEND001",)]
+    assert market.query("select vendor_id, error_type, count(*) from validation_errors group by 1, 2") == [
+        ("VEND002", "DUPLICATE_SKU", 2)
+    ]
