@@ -9,6 +9,8 @@ next; its position is stored with the objects it found.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from commerce_assets.objects import UploadStore
@@ -16,6 +18,8 @@ from resources.sql import Session
 
 PREFIX = "incoming/"
 PAGES_A_TICK = 50
+SECONDS_A_TICK = 20.0
+"""Dagster gives a tick 60 s: one that takes longer would ask for no run at all, each time."""
 UPLOADS_A_RUN = 50
 PATIENCE_SECONDS = 30 * 60
 """A run that has not finished an upload by then is taken for dead; a second one goes on with it."""
@@ -31,10 +35,23 @@ class Scan:
     complete: bool
 
 
-def scan(session: Session, store: UploadStore, *, pages: int = PAGES_A_TICK) -> Scan:
-    """Note the next `pages` pages of object versions (1,000 each) in the ledger, in one transaction a page."""
+def scan(
+    session: Session,
+    store: UploadStore,
+    *,
+    pages: int = PAGES_A_TICK,
+    seconds: float = SECONDS_A_TICK,
+    clock: Callable[[], float] = time.monotonic,
+) -> Scan:
+    """Note the next `pages` pages of object versions (1,000 each) in the ledger, in one transaction a page.
+
+    After `seconds` no further page is begun.
+    """
     listed = new = withdrawn = 0
-    for _ in range(pages):
+    began = clock()
+    for number in range(pages):
+        if number and clock() - began > seconds:
+            break
 
         def note_page() -> tuple[int, int, int, bool]:
             place = {"bucket": store.bucket, "prefix": PREFIX}

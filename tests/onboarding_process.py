@@ -11,7 +11,6 @@ import dataclasses
 import json
 import multiprocessing
 import os
-import resource
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ import boto3  # type: ignore[import-untyped]  # noqa: F401  # imported here for 
 import polars  # noqa: F401
 import psycopg2  # noqa: F401
 
+from benchmarks.measuring import peak_rss_mib
 from commerce_assets import onboarding
 from commerce_assets.dynamo import UploadRecords
 from commerce_assets.ledger import scan
@@ -83,4 +83,5 @@ def _place(found: dict[str, Any]) -> Place:
 
 if __name__ == "__main__":
     run_once(_place(json.load(sys.stdin)))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    # Not getrusage: what the parent had at the fork counts there too.
+    print(peak_rss_mib())

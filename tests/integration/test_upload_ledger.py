@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
+import tracemalloc
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from commerce_assets.ledger import Scan, request_work, scan
-from commerce_assets.objects import ObjectVersion, UploadStore
+from commerce_assets.ledger import PAGES_A_TICK, Scan, request_work, scan
+from commerce_assets.objects import ObjectVersion, Page, UploadStore
 from resources.aws import AwsRefusal
 from resources.database import connect
 from resources.settings import AwsSettings, DatabaseSettings
@@ -121,3 +125,105 @@ def test_large_objects_go_up_in_parts_and_come_back_whole(store: UploadStore) ->
     assert noted.size == len(content)
     with store.reading(noted) as stream:
         assert stream.read() == content
+
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+class WholeSeconds(UploadStore):
+    """S3 tells times in whole seconds; its stand-in is more exact. Here all of them are one second."""
+
+    def versions(self, prefix: str, key_marker: str | None = None, version_marker: str | None = None) -> Page:
+        page = super().versions(prefix, key_marker, version_marker)
+        objects = tuple(dataclasses.replace(one, last_modified=NOON) for one in page.objects)
+        return dataclasses.replace(page, objects=objects)
+
+
+def test_versions_of_one_second_are_uploads_in_their_order(aws: AwsSettings, session: Session) -> None:
+    """They were taken in the order of their version ids, which are random: an older price came over a newer one."""
+    bucket = f"uploads-{uuid.uuid4().hex[:12]}"
+    assert aws.endpoint_url is not None
+    ensure_bucket(int(aws.endpoint_url.rpartition(":")[2]), bucket)
+    store = WholeSeconds(bucket, aws)
+    for number in range(12):
+        put(store, "a.csv", b"x" * (number + 1))
+        put(store, f"other {number}.csv")
+    scan(session, store)
+    with session.connection, session.connection.cursor() as cursor:
+        cursor.execute(
+            "select size_bytes from commerce.upload_objects where object_key = 'incoming/a.csv'"
+            " order by last_modified, object_id"
+        )
+        assert cursor.fetchall() == [(number + 1,) for number in range(12)]
+        cursor.execute("select count(*) from commerce.upload_objects")
+        assert cursor.fetchall() == [(24,)]
+    store.close()
+
+
+class Crowded(UploadStore):
+    """A listing of very many keys without the memory of a server that holds them."""
+
+    keys = 100_000
+    later: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+
+    def versions(self, prefix: str, key_marker: str | None = None, version_marker: str | None = None) -> Page:
+        first = int(key_marker) if key_marker else 0
+        numbers = range(first, min(first + 1000, self.keys))
+        objects = [
+            ObjectVersion(
+                f"{prefix}VEND001/{number:06d}.csv",
+                f"v{number}",
+                f"e{number}",
+                100,
+                NOON + timedelta(0, number // 500),
+            )
+            for number in numbers
+        ]
+        more = numbers.stop < self.keys
+        if not more:
+            objects += [ObjectVersion(key, "v", "e", 1, NOON + timedelta(1)) for key in self.later]
+        gone = self.deleted if not more else ()
+        return Page(tuple(objects), gone, str(numbers.stop) if more else None, None)
+
+
+def test_a_hundred_thousand_keys_are_noted_once_in_bounded_ticks(aws: AwsSettings, session: Session) -> None:
+    """First and later listings: two ticks see all of it, each in seconds and some megabytes."""
+    store = Crowded("crowded", aws)
+    longest = 0.0
+    found = []
+    tracemalloc.start()
+    for tick in range(4):
+        if tick == 2:
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            store.later = ("incoming/VEND001/zz late.csv",)
+            store.deleted = ("incoming/VEND001/000777.csv",)
+        began = time.monotonic()
+        found.append(scan(session, store))
+        assert len(request_work(session)) == 50
+        longest = max(longest, time.monotonic() - began)
+    half = PAGES_A_TICK * 1000
+    assert found == [
+        Scan(listed=half, new=half, withdrawn=0, complete=False),
+        Scan(listed=half, new=half, withdrawn=0, complete=True),
+        Scan(listed=half, new=0, withdrawn=0, complete=False),
+        Scan(listed=half + 1, new=1, withdrawn=1, complete=True),
+    ]
+    assert longest < 20
+    assert peak < 32 * 1024 * 1024
+    with session.connection, session.connection.cursor() as cursor:
+        cursor.execute(
+            "select count(*), count(distinct object_key), count(*) filter (where stage = 'withdrawn')"
+            " from commerce.upload_objects"
+        )
+        assert cursor.fetchall() == [(100_001, 100_001, 1)]
+
+
+def test_a_slow_listing_ends_the_tick_and_goes_on_at_the_next(aws: AwsSettings, session: Session) -> None:
+    """A tick over its time would be stopped before it asks for any run."""
+    ticking = iter(range(0, 10_000, 8))
+    seen = scan(session, Crowded("crowded", aws), seconds=20, clock=lambda: float(next(ticking)))
+    assert (seen.listed, seen.complete) == (3_000, False)
+    assert scan(session, Crowded("crowded", aws), pages=1).new == 1_000
+    assert len(request_work(session)) == 50
