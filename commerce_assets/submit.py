@@ -10,10 +10,12 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
+from commerce_assets.answers import FileProblem
 from commerce_assets.catalogue_store import Preview, preview_upload
 from commerce_assets.dynamo import new_upload_id
 from commerce_assets.ledger import PREFIX
@@ -31,10 +33,36 @@ from commerce_assets.vendor_settings import (
 )
 from resources.database import connect
 from resources.failures import PipelineError, permanent
-from resources.settings import DatabaseSettings, aws_settings, database_settings, read_env_file, upload_bucket
+from resources.settings import (
+    DatabaseSettings,
+    MissingSettings,
+    aws_settings,
+    database_settings,
+    read_env_file,
+    upload_bucket,
+)
 from resources.sql import Session
 
 EXAMPLES = 20
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """A row that would come back: its errors, the first of which decides."""
+
+    row_number: int
+    codes: list[str]
+    messages: list[str]
+    fixes: list[str | None]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What would become of a file. `preview`: None when it cannot be read; `rejected`: the first few rows."""
+
+    staged: Staged
+    preview: Preview | None = None
+    rejected: tuple[RejectedRow, ...] = ()
 
 
 def dry_run(
@@ -44,8 +72,8 @@ def dry_run(
     *,
     declared: Mapping[str, str] | None = None,
     limits: Limits | None = None,
-) -> tuple[Staged, Preview | None]:
-    """Say what would become of a file; None instead of the preview when it cannot be read. Writes nothing.
+) -> Trial:
+    """Say what would become of a file. Writes nothing.
 
     `declared`: locale and duplicates as with an upload; `limits`: instead of the vendor's.
 
@@ -54,12 +82,7 @@ def dry_run(
     doing = f"trying {path.name} for the vendor {vendor_id}"
     session = Session(lambda retry: connect(warehouse, application_name="submit --dry-run", retry=retry))
     try:
-        status = session.run("commerce/transforms/vendor_status", {"vendor_id": vendor_id}, table="vendors")
-        if not status or status[0][0] != "active":
-            found = f"the vendor is {status[0][0]}" if status else "there is no such vendor"
-            raise permanent(
-                doing, found=found, do_next="Give the id of an active vendor of commerce.vendors."
-            )
+        _check_vendor(session, vendor_id, doing)
         names = session.run("commerce/transforms/active_categories", table="product_categories")
         chosen = vendor_settings(session, vendor_id, UploadSettings()).declared(declared or {})
         decimal, thousands = numbers_of(chosen.locale)
@@ -80,8 +103,14 @@ def dry_run(
             )
             staged = stage_file(session, upload_id, file, settings, duplicates=chosen.duplicates)
         if staged.problem is not None:
-            return staged, None
-        return staged, preview_upload(session, upload_id, vendor_id, hold=chosen.hold, examples=EXAMPLES)
+            return Trial(staged)
+        preview = preview_upload(session, upload_id, vendor_id, hold=chosen.hold, examples=EXAMPLES)
+        rejected = session.run(
+            "commerce/transforms/show_rejected_rows",
+            {"upload_id": upload_id, "limit": EXAMPLES},
+            table="staged_rows",
+        )
+        return Trial(staged, preview, tuple(RejectedRow(*row) for row in rejected))
     except UnknownSetting as error:
         do_next = "Declare another, or mend the vendor's row of commerce.vendor_settings."
         raise permanent(doing, found=str(error), do_next=do_next) from error
@@ -92,6 +121,23 @@ def dry_run(
     finally:
         session.connection.rollback()
         session.close()
+
+
+def check_vendor(warehouse: DatabaseSettings, vendor_id: str) -> None:
+    """Raise PermanentError for a vendor who may not upload."""
+    session = Session(lambda retry: connect(warehouse, application_name="submit", retry=retry))
+    try:
+        _check_vendor(session, vendor_id, f"uploading for the vendor {vendor_id}")
+    finally:
+        session.connection.rollback()
+        session.close()
+
+
+def _check_vendor(session: Session, vendor_id: str, doing: str) -> None:
+    status = session.run("commerce/transforms/vendor_status", {"vendor_id": vendor_id}, table="vendors")
+    if not status or status[0][0] != "active":
+        found = f"the vendor is {status[0][0]}" if status else "there is no such vendor"
+        raise permanent(doing, found=found, do_next="Give the id of an active vendor of commerce.vendors.")
 
 
 def upload(
@@ -116,11 +162,13 @@ def upload(
     return key
 
 
-def as_facts(staged: Staged, preview: Preview | None) -> dict[str, Any]:
+def as_facts(trial: Trial) -> dict[str, Any]:
     """The answer as one JSON object."""
+    staged, preview = trial.staged, trial.preview
     if staged.problem is not None or preview is None:
         assert staged.problem is not None
-        return {"problem": {"code": staged.problem.code, "message": staged.problem.message}}
+        problem = FileProblem(*staged.problem)
+        return {"problem": {"code": problem.code, "message": problem.message, "do_next": problem.advice()}}
     applied = preview.applied
     codes = dict(sorted({**staged.codes, **preview.codes}.items()))
     return {
@@ -131,6 +179,10 @@ def as_facts(staged: Staged, preview: Preview | None) -> dict[str, Any]:
         "reject": applied.rejected,
         "codes": codes,
         "held": applied.held,
+        "rejected": [
+            {"row": one.row_number, "codes": one.codes, "messages": one.messages, "fixes": one.fixes}
+            for one in trial.rejected
+        ],
         "changes": [
             {"row": one.row_number, "vendor_product_id": one.vendor_product_id, "changes": one.changes}
             for one in preview.differences
@@ -140,27 +192,45 @@ def as_facts(staged: Staged, preview: Preview | None) -> dict[str, Any]:
 
 def _shown(facts: dict[str, Any]) -> str:
     if "problem" in facts:
-        return f"The file cannot be read: {facts['problem']['code']}. {facts['problem']['message']}"
+        problem = facts["problem"]
+        return f"The file cannot be read: {problem['code']}. {problem['message']} {problem['do_next']}"
+    rows = facts["rows"]
     lines = [
-        f"{facts['rows']:,} rows: {facts['create']:,} to create, {facts['update']:,} to update,"
+        f"{rows:,} row{'s' if rows != 1 else ''}: {facts['create']:,} to create, {facts['update']:,} to update,"
         f" {facts['unchanged']:,} unchanged, {facts['reject']:,} to reject"
     ]
     lines += [f"  {code}: {number:,}" for code, number in facts["codes"].items()]
     lines += [f"It would be held: {facts['held']}"] if facts["held"] else []
+    if facts["changes"]:
+        lines.append(_title("changes", len(facts["changes"]), facts["update"]))
     for one in facts["changes"]:
         changes = ", ".join(f"{name}: {old!r} -> {new!r}" for name, (old, new) in one["changes"].items())
         lines.append(f"  row {one['row']}, {one['vendor_product_id']}: {changes}")
+    if facts["rejected"]:
+        lines.append(_title("rejected rows", len(facts["rejected"]), facts["reject"]))
+    for one in facts["rejected"]:
+        for code, message, fix in zip(one["codes"], one["messages"], one["fixes"], strict=True):
+            lines.append(f"  row {one['row']}: {code}. {message}" + (f" ({fix})" if fix else ""))
     return "\n".join(lines)
 
 
-def _upload(path: Path, vendor_id: str, declared: Mapping[str, str]) -> int:
+def _title(what: str, shown: int, of: int) -> str:
+    return f"The first {shown:,} {what}:" if shown < of else f"{what.capitalize()}:"
+
+
+def _upload(path: Path, vendor_id: str, declared: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        warehouse = database_settings("COMMERCE")
+    except MissingSettings:
+        pass  # who may only upload has no login to the warehouse; the pipeline looks at the vendor itself
+    else:
+        check_vendor(warehouse, vendor_id)
     store = UploadStore(upload_bucket(), aws_settings())
     try:
         key = upload(store, path, vendor_id, datetime.now(UTC), declared=declared)
     finally:
         store.close()
-    sys.stdout.write(f"s3://{store.bucket}/{key}\nThe sensor incoming_uploads takes it from there.\n")
-    return 0
+    return {"bucket": store.bucket, "key": key, "answer": f"results/{vendor_id}/"}
 
 
 def _locale(text: str) -> str:
@@ -192,13 +262,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     read_env_file()
     try:
         if not chosen.dry_run:
-            return _upload(chosen.file, chosen.vendor, declared)
-        facts = as_facts(
-            *dry_run(database_settings("COMMERCE"), chosen.file, chosen.vendor, declared=declared)
-        )
+            done = _upload(chosen.file, chosen.vendor, declared)
+            told = (
+                f"s3://{done['bucket']}/{done['key']}\nThe sensor incoming_uploads takes it from there; the answer"
+                f" comes to s3://{done['bucket']}/{done['answer']}"
+            )
+            sys.stdout.write((json.dumps(done, indent=2) if chosen.json else told) + "\n")
+            return 0
+        trial = dry_run(database_settings("COMMERCE"), chosen.file, chosen.vendor, declared=declared)
     except PipelineError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    facts = as_facts(trial)
     sys.stdout.write((json.dumps(facts, indent=2) if chosen.json else _shown(facts)) + "\n")
     return 2 if "problem" in facts or facts["reject"] or facts["held"] else 0
 

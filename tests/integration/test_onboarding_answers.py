@@ -255,3 +255,39 @@ def test_every_row_of_any_file_ends_once_and_comes_back_as_it_was(
     assert dict(changes) == {
         kind: counted[end] for kind, end in (("insert", "accepted"), ("update", "updated")) if counted[end]
     }
+
+
+def test_a_decimal_comma_is_declared_with_the_upload(
+    market: Marketplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It could be declared for a dry run only, which then promised what the upload did not keep."""
+    monkeypatch.setenv("UPLOAD_BUCKET", market.store.bucket)
+    monkeypatch.setattr(submit, "read_env_file", lambda: [])
+    file = tmp_path / "p.csv"
+    file.write_text("vendor_product_id;name;category;sku;price;stock\nP1;A;Books;S1;12,50;1\n")
+    assert submit.main([str(file), "--vendor", "VEND001", "--locale", "de", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["answer"] == "results/VEND001/"
+    market.run()
+    assert market.query("select price::text from products") == [("12.50",)]
+    market.put("VEND001/p.csv", file.read_bytes())
+    market.run()
+    assert market.query("select error_type from validation_errors") == [("INVALID_PRICE",)]
+
+
+@pytest.mark.parametrize("vendor", ["VEND404", "../x", "vend001"])
+def test_a_file_is_not_submitted_for_nobody(
+    market: Marketplace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    vendor: str,
+) -> None:
+    """It was stored, refused later on, and answered where nobody looks."""
+    monkeypatch.setenv("UPLOAD_BUCKET", market.store.bucket)
+    monkeypatch.setattr(submit, "read_env_file", lambda: [])
+    monkeypatch.setattr(submit, "database_settings", lambda location: market.warehouse)
+    file = tmp_path / "p.csv"
+    file.write_text("x")
+    assert submit.main([str(file), "--vendor", vendor]) == 1
+    assert "there is no such vendor" in capsys.readouterr().err
+    assert market.store.versions("incoming/").objects == ()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -153,11 +154,14 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(
     file.write_text(
         HEADER + "P1,A,Books,S1,1.50,1,\nP2,B,Books,S2,2.00,2,\nP3,C,Books,S3,3,3,\nP4,D,Books,S1,3,3,\n"
     )
-    facts = submit.as_facts(*submit.dry_run(warehouse_of_commerce, file, "VEND001"))
+    facts = submit.as_facts(submit.dry_run(warehouse_of_commerce, file, "VEND001"))
     assert {name: facts[name] for name in ("rows", "create", "update", "unchanged", "reject")} == {
         "rows": 4, "create": 1, "update": 1, "unchanged": 1, "reject": 1,
     }  # fmt: skip
     assert facts["codes"] == {"DUPLICATE_SKU": 1}
+    assert facts["rejected"] == [
+        {"row": 4, "codes": ["DUPLICATE_SKU"], "messages": ["row 1 has the same sku"], "fixes": [ANY]}
+    ]
     assert facts["changes"] == [{"row": 1, "vendor_product_id": "P1", "changes": {"price": ["1.00", "1.50"]}}]
     with session.connection.cursor() as cursor:
         cursor.execute("select count(*) from commerce.upload_history")
@@ -189,8 +193,10 @@ def test_the_command_answers_in_words_and_in_json(
     good, bad, none = tmp_path / "good.csv", tmp_path / "bad.csv", tmp_path / "none.csv"
     good.write_text(HEADER + "P1,A,Books,S1,1.00,1,\n")
     bad.write_text("")
+    some = tmp_path / "some.csv"
+    some.write_text(HEADER + "P1,A,Bookz,S1,x,1,\n")
     assert submit.main([str(good), "--vendor", "VEND001", "--dry-run"]) == 0
-    assert "1 rows: 1 to create" in capsys.readouterr().out
+    assert "1 row: 1 to create" in capsys.readouterr().out
     assert submit.main([str(good), "--vendor", "VEND001", "--dry-run", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["create"] == 1
     commas = tmp_path / "commas.csv"
@@ -202,6 +208,11 @@ def test_the_command_answers_in_words_and_in_json(
     assert 'The locale "tlh" is none of' in capsys.readouterr().err
     assert submit.main([str(bad), "--vendor", "VEND001", "--dry-run"]) == 2
     assert "EMPTY_FILE" in capsys.readouterr().out
+    assert submit.main([str(some), "--vendor", "VEND001", "--dry-run"]) == 2
+    told = capsys.readouterr().out
+    assert "Rejected rows:" in told
+    assert "row 1: INVALID_PRICE" in told
+    assert "row 1: INVALID_CATEGORY" in told
     assert submit.main([str(none), "--vendor", "VEND001", "--dry-run"]) == 1
     assert "Give the path of a file" in capsys.readouterr().err
 
