@@ -25,7 +25,7 @@ vendor_onboarding = dg.define_asset_job(
 def incoming_uploads(
     warehouse: PostgresResource, uploads: UploadsResource
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """One run for up to 50 uploads; asked for again after half an hour when they are not finished by then."""
+    """One run for up to 50 uploads; asked for again, more and more seldom, while they are not finished."""
     with warehouse.session("incoming_uploads") as session, uploads.opened() as store:
         seen = scan(session, store)
         work = request_work(session)

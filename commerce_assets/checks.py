@@ -57,6 +57,11 @@ no_upload_is_stuck = check_by_sql(
     error_report,
     "No upload that nobody holds back is on its way for more than an hour.",
 )
+no_upload_failed_inside = check_by_sql(
+    "no_upload_failed_inside",
+    error_report,
+    "No upload of the last week was closed because our own work failed on it: the log of its run has the reason.",
+)
 every_product_has_its_upload = check_by_sql(
     "every_product_has_its_upload", products, "What an upload wrote into the catalogue is on record."
 )

@@ -21,8 +21,11 @@ PAGES_A_TICK = 50
 SECONDS_A_TICK = 20.0
 """Dagster gives a tick 60 s: one that takes longer would ask for no run at all, each time."""
 UPLOADS_A_RUN = 50
-PATIENCE_SECONDS = 30 * 60
-"""A run that has not finished an upload by then is taken for dead; a second one goes on with it."""
+PATIENCE_SECONDS = (2 * 60, 30 * 60)
+"""When an upload that is not finished is asked for again: after 2 minutes, then 4, 8, 16, and every 30.
+
+A service that was away for a moment costs minutes so, and one that stays away few runs. A run that was only slow is
+none the worse: the pool holds the second one back until it is done, and that finds nothing to do."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def request_work(session: Session, *, most: int = UPLOADS_A_RUN) -> list[tuple[i
             (int(object_id), int(attempt))
             for object_id, attempt in session.run(
                 "commerce/transforms/request_uploads",
-                {"most": most, "patience": PATIENCE_SECONDS},
+                {"most": most, "first": PATIENCE_SECONDS[0], "last": PATIENCE_SECONDS[1]},
                 table="upload_objects",
             )
         ],

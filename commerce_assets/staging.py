@@ -160,7 +160,7 @@ def _lists(errors: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     fix = pl.coalesce(
-        pl.format("{}: {}", pl.col("hint"), pl.col("suggestion")), pl.col("hint"), pl.lit("")
+        pl.format("{} Perhaps: {}", pl.col("hint"), pl.col("suggestion")), pl.col("hint"), pl.lit("")
     ).alias("fix")
     escaped = {
         column: pl.col(name)

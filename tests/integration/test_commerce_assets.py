@@ -127,13 +127,15 @@ def test_a_check_fires_when_counts_are_wrong(location: Location) -> None:
     assert {"no_item_waits", "items_equal_rows"} <= failing(location)
     query(
         location.warehouse,
-        "update commerce.upload_objects set stage = 'seen', seen_at = now() - interval '2 hours'",
+        "update commerce.upload_objects set stage = 'seen', seen_at = now() - interval '2 hours',"
+        " failure_code = 'PROCESSING_FAILED'",
     )
     assert failing(location) == {
         "answered_in_time",
         "counts_equal_rows",
         "every_product_has_its_upload",
         "no_upload_is_stuck",
+        "no_upload_failed_inside",
     }
 
 

@@ -103,18 +103,24 @@ def test_a_tick_lists_some_pages_and_the_next_goes_on(
     assert sum(scan(session, store, pages=2).new for _ in range(2)) == 1
 
 
-def test_work_is_given_out_once_until_it_is_overdue(store: UploadStore, session: Session) -> None:
+def test_work_is_given_out_once_until_it_is_overdue_and_then_more_and_more_seldom(
+    store: UploadStore, session: Session
+) -> None:
     for number in range(3):
         put(store, f"{number}.csv", b"x")
     scan(session, store)
     assert [attempt for _, attempt in request_work(session, most=2)] == [1, 1]
     assert len(request_work(session)) == 1
     assert request_work(session) == []
-    with session.connection, session.connection.cursor() as cursor:
-        cursor.execute(
-            "update commerce.upload_objects set requested_at = now() - interval '1 hour' where object_id = 1"
-        )
-    assert request_work(session) == [(1, 2)]
+    for attempt, minutes in enumerate((2, 4, 8, 16, 30, 30), 2):
+        for since, due in ((minutes - 1, []), (minutes + 1, [(1, attempt)])):
+            with session.connection, session.connection.cursor() as cursor:
+                cursor.execute(
+                    "update commerce.upload_objects set requested_at = now() - %s * interval '1 minute'"
+                    " where object_id = 1",
+                    (since,),
+                )
+            assert request_work(session) == due
 
 
 def test_large_objects_go_up_in_parts_and_come_back_whole(store: UploadStore) -> None:
