@@ -11,6 +11,7 @@ bytes. So a run that is killed anywhere is taken up where it was. One run at a t
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import logging
 import re
@@ -68,8 +69,9 @@ from commerce_assets.rules import UPLOAD_REFUSED, DuplicatePolicy, Settings
 from commerce_assets.staging import stage_chunks
 from commerce_assets.vendor_settings import UnknownSetting, UploadSettings, numbers_of, vendor_settings
 from resources.aws import AwsRefusal
-from resources.failures import PipelineError, is_transient, retrying
+from resources.failures import TransientError, is_transient, retrying
 from resources.leases import Lease
+from resources.settings import MissingSettings
 from resources.sql import Session, statement
 
 if TYPE_CHECKING:
@@ -291,9 +293,9 @@ def _each(
 ) -> list[Waiting]:
     """Do the work of a stage for each of the uploads; returns them all.
 
-    Errors that say themselves what they are (a service is away, a right is missing, the lease is lost) end the run, and
-    the next one goes on. Any other is a fault of ours that this one upload brings to light: it must not stop those
-    behind it. With `close` its vendor is told so and it ends there; without, it stays, and no_upload_is_stuck shows it.
+    What the next upload would meet too (a service is away, a right is missing, the lease is lost) ends the run, and
+    the next one goes on. Any other error is this one upload's, and must not stop those behind it. With `close` its
+    vendor is told so and it ends there; without, it stays, and no_upload_is_stuck shows it.
     """
     for upload in uploads:
         try:
@@ -304,8 +306,9 @@ def _each(
             logger.exception(
                 "%s stopped at the stage %s", upload.upload_id or upload.version.key, upload.stage
             )
-            if close:
-                _transaction(run, lambda upload=upload: _close(run, upload), f"closing {upload.id}")  # type: ignore[misc]
+            # Also where nothing is to be closed: without the lease it ends here.
+            end = functools.partial(_close, run, upload) if close else lambda: None
+            _transaction(run, end, f"leaving {upload.version.key}")
     return uploads
 
 
@@ -313,8 +316,11 @@ def _concerns_all(error: Exception) -> bool:
     """Whether the next upload would meet the same."""
     import psycopg2
 
-    connection = psycopg2.OperationalError | psycopg2.InterfaceError
-    return isinstance(error, PipelineError | MemoryError | OSError | connection) or is_transient(error)
+    kinds = (
+        *(TransientError, AwsRefusal, MissingSettings, MemoryError, OSError),
+        *(psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.ProgrammingError),
+    )
+    return isinstance(error, kinds) or is_transient(error)
 
 
 def _close(run: Onboarding, upload: Waiting) -> None:
@@ -451,6 +457,9 @@ def _recorded(run: Onboarding, upload: Waiting) -> _Recorded:
     settings = run.session.transaction(
         lambda: _settings(run, upload), doing=f"reading the settings of {upload.vendor}"
     )
+    if upload.version.size > settings.limits.file_bytes:
+        large = f"The file has more than {settings.limits.file_bytes:,} bytes. Split it."
+        return _Recorded(problem=FileProblem("FILE_TOO_LARGE", large))
 
     def write() -> tuple[ProductFile, Written]:
         with run.store.reading(upload.version) as stream:
@@ -473,8 +482,15 @@ def _recorded(run: Onboarding, upload: Waiting) -> _Recorded:
         return _Recorded(problem=FileProblem("FILE_GONE", found, "Upload it again."))
     if file.problem is not None:
         return _Recorded(file, settings, problem=FileProblem(*file.problem))
-    refused = [[one.record.row_number, one.code, one.message] for one in written.refused]
+    # With their cells: no item has them.
+    refused = [[one.record.row_number, one.code, one.message, _cells(one.record)] for one in written.refused]
     return _Recorded(file, settings, refused)
+
+
+def _cells(record: UploadRecord) -> list[Any]:
+    """The cells of a row in the order of the file."""
+    data = record.product_data
+    return list(data[_CELLS] if _CODE in data else data.values())  # type: ignore[arg-type]
 
 
 def _items(file: ProductFile, upload: Waiting, now: datetime) -> Iterator[UploadRecord]:
@@ -492,7 +508,8 @@ def _items(file: ProductFile, upload: Waiting, now: datetime) -> Iterator[Upload
 def _chunks(run: Onboarding, upload: Waiting) -> Iterator[Chunk]:
     """The pending items of an upload as chunks, in the order of their rows; with them the rows that have no item."""
     missing = [
-        Refused(number, code, message, ()) for number, code, message in upload.facts.get("without_item", ())
+        Refused(number, code, message, tuple(cells))
+        for number, code, message, cells in upload.facts.get("without_item", ())
     ]
     records = run.records.of_upload(upload.id)
     while batch := list(islice(records, _ROWS_A_CHUNK)):

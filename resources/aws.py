@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from resources.failures import PermanentError, PipelineError, permanent, transient
+from resources.failures import PermanentError, PipelineError, transient
 from resources.settings import AwsSettings
 
 T = TypeVar("T")
@@ -45,7 +45,11 @@ _TELLING_CODES = frozenset({"ValidationException", "ResourceNotFoundException", 
 
 
 class AwsRefusal(PermanentError):
-    """AWS will not do it. `code` is its word for why, `reasons` those of a cancelled transaction, one for each item."""
+    """AWS will not do it, or could not be asked.
+
+    `code` is its word for why, or the class of botocore's error; `reasons` those of a cancelled transaction, one for
+    each item.
+    """
 
     code: str = ""
     message: str = ""
@@ -77,6 +81,7 @@ def ask(call: Callable[[], T], *, doing: str) -> T:
     """Make one call and return its answer; its error becomes a TransientError, an AwsRefusal or a PermanentError."""
     import botocore.exceptions  # type: ignore[import-untyped]
 
+    failure: PipelineError
     try:
         return call()
     except botocore.exceptions.ClientError as error:
@@ -87,7 +92,8 @@ def ask(call: Callable[[], T], *, doing: str) -> T:
     except botocore.exceptions.BotoCoreError as error:
         # Its class is enough ("NoCredentialsError"): the text of a parameter error quotes the values.
         do_next = "Check the AWS credentials and region of this process, and the names that it was given."
-        failure = permanent(doing, found=type(error).__name__, do_next=do_next)
+        failure = refusal = AwsRefusal(doing, type(error).__name__, do_next)
+        refusal.code = type(error).__name__
     # Raised out here, so that the foreign error does not stay as cause or context: see _TELLING_CODES.
     raise failure
 

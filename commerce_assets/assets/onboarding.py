@@ -12,6 +12,7 @@ from commerce_assets import onboarding
 from commerce_assets.catalogue_store import Applied, HoldPolicy
 from commerce_assets.categories import suggestion_embedder
 from commerce_assets.displays import answer_links, bar_chart, summary_key, table
+from commerce_assets.dynamo import MAX_ROW_NUMBER
 from commerce_assets.ledger import scan
 from commerce_assets.onboarding import APPLIED, Onboarding, Waiting
 from commerce_assets.reading import Limits
@@ -46,7 +47,7 @@ ITEM_COLUMNS = dg.TableSchema(
 class LimitsConfig(dg.Config):
     """What a vendor's file may have; for one vendor otherwise in commerce.vendor_settings."""
 
-    rows: int = Field(default=10_000, ge=1, description="Most data rows of a file.")
+    rows: int = Field(default=10_000, ge=1, le=MAX_ROW_NUMBER, description="Most data rows of a file.")
     file_bytes: int = Field(default=10 * 1024 * 1024, ge=1, description="Most bytes of a file.")
     columns: int = Field(default=100, ge=1, description="Most columns of the header.")
     cell_characters: int = Field(default=32_767, ge=1, description="Most characters of a cell.")

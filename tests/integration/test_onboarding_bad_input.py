@@ -17,6 +17,8 @@ from commerce_assets.dynamo import PENDING
 from commerce_assets.ledger import scan
 from commerce_assets.reading import Limits
 from commerce_assets.rules import RULES, Rule
+from resources.aws import AwsRefusal
+from resources.failures import PermanentError, permanent, transient
 from resources.settings import AwsSettings, DatabaseSettings
 from tests.integration.test_onboarding import GOOD, HEADER, Marketplace
 
@@ -266,8 +268,9 @@ def test_a_fault_of_ours_stops_one_upload_and_not_those_behind_it(
 
 
 @pytest.mark.parametrize("name", ["complete_upload", "write_answer"])
+@pytest.mark.parametrize("error", [KeyError("a mistake"), permanent("x", found="y", do_next="z")])
 def test_what_fails_after_the_catalogue_was_written_is_done_by_the_next_run(
-    market: Marketplace, monkeypatch: pytest.MonkeyPatch, name: str
+    market: Marketplace, monkeypatch: pytest.MonkeyPatch, name: str, error: Exception
 ) -> None:
     market.put("VEND001/a.csv", GOOD)
     scan(market.session, market.store)
@@ -278,7 +281,7 @@ def test_what_fails_after_the_catalogue_was_written_is_done_by_the_next_run(
         nonlocal first
         if first:
             first = False
-            raise KeyError("a mistake")
+            raise error
         return original(*args, **options)
 
     monkeypatch.setattr(onboarding, name, failing)
@@ -289,6 +292,73 @@ def test_what_fails_after_the_catalogue_was_written_is_done_by_the_next_run(
     market.run()
     assert_all_answered(market)
     assert market.query("select count(*) from products") == [(4,)]
+
+
+@pytest.mark.parametrize(
+    "error", [transient("x", found="y", do_next="z"), AwsRefusal("x", "AccessDenied", "z")]
+)
+def test_what_every_upload_would_meet_ends_the_run_and_costs_no_vendor_his_file(
+    market: Marketplace, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def failing(*args: Any, **options: Any) -> Any:
+        raise error
+
+    market.put("VEND001/a.csv", GOOD)
+    with monkeypatch.context() as patch:
+        patch.setattr(onboarding, "retrying", lambda work, doing: work())
+        patch.setattr("resources.sql.retrying", lambda work, doing: work())
+        patch.setattr(onboarding, "ProductFile", failing)
+        with pytest.raises(type(error)):
+            market.run()
+    assert market.query("select stage, failure_code from commerce.upload_objects") == [("received", None)]
+    market.run()
+    assert_all_answered(market)
+    assert market.query("select count(*) from products") == [(2,)]
+
+
+def test_a_run_that_lost_its_lease_closes_nothing(
+    market: Marketplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*args: Any, **options: Any) -> Any:
+        market.query("delete from ops.write_leases returning 1")
+        raise KeyError("a mistake")
+
+    market.put("VEND001/a.csv", GOOD)
+    with monkeypatch.context() as patch:
+        patch.setattr(onboarding, "ProductFile", failing)
+        with pytest.raises(PermanentError, match="lost the lease"):
+            market.run()
+    market.run()
+    assert_all_answered(market)
+    assert market.query("select count(*) from products") == [(2,)]
+
+
+@pytest.mark.parametrize("more", ["", ",surplus"])
+def test_a_row_that_no_item_can_hold_comes_back_whole(market: Marketplace, more: str) -> None:
+    """DynamoDB takes 400 KB. Such a row was answered empty, so the vendor had nothing to correct."""
+    large = ["価" * 32_000] * 5
+    row = ["P3", "C", "Books", "S3", "1.00", "1", *large]
+    header = HEADER.strip() + ",a,b,c,d,e"
+    market.put(
+        "VEND001/a.csv", f"{header}\nP1,A,Books,S1,1,1,,,,,\n{','.join(row)}{more}\nP2,B,Books,S2,1,1,,,,,\n"
+    )
+    market.run()
+    assert_all_answered(market)
+    assert market.query("select row_number, error_type from validation_errors") == [(2, "ITEM_TOO_LARGE")]
+    assert market.query("select sku from products order by 1") == [("S1",), ("S2",)]
+    csv.field_size_limit(10**6)
+    for kind in ("annotated", "failed_rows"):
+        lines = list(csv.reader(io.StringIO(market.answer(kind).decode("utf-8-sig"))))
+        assert lines[2 if kind == "annotated" else 1][: len(row)] == row
+
+
+def test_a_file_that_is_too_large_is_not_read(market: Marketplace) -> None:
+    market.put("VEND001/a.csv", GOOD)
+    market.run(limits=Limits(file_bytes=len(GOOD) - 1))
+    assert_all_answered(market)
+    ((upload_id,),) = market.query("select upload_id from upload_history")
+    assert market.records.count_by_status(upload_id) == {}
+    assert b"FILE_TOO_LARGE" in market.answer("summary.json")
 
 
 def test_an_upload_whose_items_are_gone_is_recorded_again(market: Marketplace) -> None:
