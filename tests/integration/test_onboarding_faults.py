@@ -6,13 +6,16 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg2
 import pytest
 
 from commerce_assets import answer_store, objects, onboarding
 from commerce_assets.dynamo import PENDING, UploadRecords
 from resources import failures, sql
-from resources.failures import PermanentError, TransientError
+from resources.database import connect
+from resources.failures import PermanentError, PipelineError, TransientError
 from resources.settings import AwsSettings, DatabaseSettings
+from resources.sql import Session
 from tests.integration.test_onboarding import GOOD, Marketplace
 
 CONTENT = GOOD + "P3,C,Bookz,S3,x,1\nP4,D,Books,S1,3,1\nP5,short\n"
@@ -167,3 +170,46 @@ def test_a_connection_that_breaks_inside_of_a_file_is_read_anew(
     ((upload_id,),) = market.query("select upload_id from upload_history")
     assert market.records.count_by_status(upload_id) == {PENDING: 3_002}
     assert market.query("select file_facts -> 'rows' from commerce.upload_objects") == [(3_002,)]
+
+
+def test_a_database_that_cuts_the_connection_at_any_statement_costs_nothing(
+    market: Marketplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At every second statement of a run, one run after the other; most of them go on by themselves."""
+    original, calls, at = Session.run, 0, -1
+    watcher = connect(market.warehouse, application_name="watcher", autocommit=True)
+
+    def cutting(self: Session, *args: Any, **facts: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            with watcher.cursor() as cursor:
+                cursor.execute("select pg_terminate_backend(%s)", (self.connection.get_backend_pid(),))
+        return original(self, *args, **facts)
+
+    monkeypatch.setattr(Session, "run", cutting)
+    through = ended = 0
+    for at in range(1, 1000, 2):
+        calls = 0
+        market.put("VEND001/a.csv", CONTENT)
+        try:
+            market.run()
+        except (psycopg2.Error, PipelineError):
+            ended += 1
+            if market.session.connection.closed:
+                market.session.connection = connect(market.warehouse, application_name="test")
+        else:
+            through += 1
+            if calls < at:
+                break
+    watcher.close()
+    assert through > 20
+    assert through > ended
+    assert market.query("select distinct stage, failure_code from commerce.upload_objects") == [
+        ("answered", None)
+    ]
+    assert market.query(
+        "select distinct total_records, valid_records, error_records, status from upload_history"
+    ) == [(5, 2, 3, "partial")]
+    assert market.query("select count(*) from commerce.staged_rows") == [(0,)]
+    assert market.query("select kind, count(*) from commerce.product_changes group by 1") == [("insert", 2)]
