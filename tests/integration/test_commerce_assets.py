@@ -119,6 +119,12 @@ def test_a_check_fires_when_counts_are_wrong(location: Location) -> None:
     location.materialize()
     query(location.warehouse, "update commerce.upload_objects set last_modified = now() - interval '61 s'")
     assert failing(location) == {"answered_in_time"}
+    assert failing(location, seconds=120) == set()
+    query(
+        location.warehouse,
+        "insert into commerce.vendor_settings (vendor_id, answer_within_seconds) values ('VEND001', 60)",
+    )
+    assert failing(location, seconds=120) == {"answered_in_time"}
     with location.resources["upload_records"].table() as records:
         ((upload_id,),) = query(location.warehouse, "select upload_id from upload_history")
         records.put_new(new_record(upload_id, "VEND001", 3, {"sku": "S3"}, datetime.now(UTC)))
@@ -139,16 +145,17 @@ def test_a_check_fires_when_counts_are_wrong(location: Location) -> None:
     }
 
 
-def failing(location: Location) -> set[str]:
-    return {check.check_name for check in location_checks(location) if not check.passed}
+def failing(location: Location, **promise: float) -> set[str]:
+    return {check.check_name for check in location_checks(location, **promise) if not check.passed}
 
 
-def location_checks(location: Location) -> list[Any]:
+def location_checks(location: Location, **promise: float) -> list[Any]:
     loaded = defs() if callable(defs) else defs
     result = dg.materialize(
         [*(loaded.asset_checks or [])],  # type: ignore[list-item]
         resources=location.resources,
         selection=dg.AssetSelection.all_asset_checks(),
+        run_config={"ops": {"error_report_answered_in_time": {"config": promise}}},
     )
     return list(result.get_asset_check_evaluations())
 

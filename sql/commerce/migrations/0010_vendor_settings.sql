@@ -8,6 +8,7 @@ create table commerce.vendor_settings (
     duplicates varchar(10) check (duplicates in ('first', 'last', 'reject')),  -- which of two rows of a file with one key is taken
     max_rows integer check (max_rows >= 1),
     max_bytes bigint check (max_bytes >= 1),
+    answer_within_seconds integer check (answer_within_seconds >= 1),  -- from arrival to answer; what the check holds against
     -- When an upload is held: shares of the catalogue from 0 to 1, and how far a price has to move (0.5: by half).
     hold_prices_share numeric(4, 3) check (hold_prices_share between 0 and 1),
     hold_price_change numeric(8, 3) check (hold_price_change >= 0 and hold_price_change < 'NaN'),
