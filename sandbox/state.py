@@ -17,10 +17,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from commerce_assets.shoppulse.tokens import SETTING as TOKEN_KEY
+from commerce_assets.shoppulse.tokens import as_setting, install_key, new_key, token_key
+from resources.database import connect
 from resources.settings import check_dagster_settings, database_settings, require
 from sandbox.aws import REGION, aws_server, ensure_bucket
 from sandbox.odoo_apn.sources import a_thread_for, build_sources, source_urls, world_of
@@ -44,6 +48,7 @@ LOGINS = {
     "FULLBAY": ("fullbay_etl", "fullbay_writer"),
     "ODOO_APN": ("odoo_apn_etl", "odoo_apn_writer"),
     "COMMERCE": ("commerce_etl", "commerce_writer"),
+    "SHOPPULSE": ("shoppulse_api", "shoppulse_app"),
     "ANALYST": ("analyst_login", "analyst"),
 }
 """Prefix in `.env` -> login and the group role of the migrations whose rights it gets."""
@@ -146,6 +151,7 @@ class Sandbox:
             ensure_bucket(self.aws.port, BUCKET)
             self._migrate(values)
             self._grant_groups()
+            self._install_token_key(values)
             self._prepare_dagster_storage(values)
             sources_built.result()
         self._say("The sandbox is up." if started.names else "The sandbox was up already.")
@@ -259,6 +265,9 @@ class Sandbox:
         for prefix, (login, _group) in LOGINS.items():
             values[f"{prefix}_DB_USER"] = login
             values[f"{prefix}_DB_PASSWORD"] = password(f"{prefix}_DB_PASSWORD")
+        # A name of its own: a database that outlived its `.env` knows the old one for another key.
+        fresh_key = as_setting(new_key(f"sandbox-{secrets.token_hex(4)}"))
+        values[TOKEN_KEY] = known.get(TOKEN_KEY) or fresh_key
         for suffix, key in api_keys.items():
             values[f"FULLBAY_API_KEY{suffix}"] = key
             values[f"FULLBAY_SHOP_NAME{suffix}"] = f"{SHOPS[suffix].replace('default', 'main').title()} shop"
@@ -331,6 +340,13 @@ class Sandbox:
         """Give each login the rights of its group role; the roles are made by the migrations."""
         for login, group in LOGINS.values():
             self._as_superuser(WAREHOUSE, f"grant {group} to {login}")
+
+    def _install_token_key(self, values: Mapping[str, str]) -> None:
+        """Let the warehouse accept tokens of the key in `.env`."""
+        with closing(
+            connect(database_settings("MIGRATION", values), application_name="sandbox")
+        ) as connection:
+            install_key(connection, token_key(values))
 
     def _prepare_dagster_storage(self, values: Mapping[str, str]) -> None:
         """Make and upgrade Dagster's tables once, here, under the lock.

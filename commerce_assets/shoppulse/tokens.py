@@ -21,7 +21,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -62,9 +62,9 @@ def as_setting(key: TokenKey) -> str:
     return f"{key.key_id}:{key.secret.hex()}"
 
 
-def token_key() -> TokenKey:
+def token_key(env: Mapping[str, str] | None = None) -> TokenKey:
     """The configured key, from Secrets Manager or the environment. Raises MissingSettings or PermanentError."""
-    key_id, _, digits = secret_setting(SETTING).partition(":")
+    key_id, _, digits = secret_setting(SETTING, env).partition(":")
     try:
         secret = bytes.fromhex(digits)
     except ValueError:

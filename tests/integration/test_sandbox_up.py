@@ -10,6 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,14 @@ import psycopg2
 import pytest
 from dotenv import dotenv_values
 
+from commerce_assets.shoppulse import tokens
 from fullbay_assets.protocol import token
+from resources.database import connect
+from resources.settings import database_settings
 from sandbox.processes import LOCALHOST, birth_mark
 from sandbox.state import MARKER, Sandbox
 from tests.conftest import ROOT, guarded
+from tests.shoppulse import rows
 
 COPIED = (
     "sandbox", "resources", "sql", "fullbay_assets", "odoo_apn_assets", "commerce_assets",
@@ -114,7 +119,9 @@ def test_everything_answers_after_up(tree: Path) -> None:
     assert urllib.request.urlopen(f"{env['AWS_ENDPOINT_URL']}/{env['UPLOAD_BUCKET']}").status == 200
 
 
-@pytest.mark.parametrize("prefix", ["", "DAGSTER_", "FULLBAY_", "ODOO_APN_", "COMMERCE_", "ANALYST_"])
+@pytest.mark.parametrize(
+    "prefix", ["", "DAGSTER_", "FULLBAY_", "ODOO_APN_", "COMMERCE_", "SHOPPULSE_", "ANALYST_"]
+)
 def test_every_login_of_env_gets_in(tree: Path, prefix: str) -> None:
     env = settings(tree)
     psycopg2.connect(
@@ -124,6 +131,17 @@ def test_every_login_of_env_gets_in(tree: Path, prefix: str) -> None:
         user=env[f"{prefix}DB_USER"],
         password=env[f"{prefix}DB_PASSWORD"],
     ).close()
+
+
+def test_the_database_accepts_what_the_key_of_env_has_signed(tree: Path) -> None:
+    env = settings(tree)
+    with closing(connect(database_settings("SHOPPULSE", env), application_name="test")) as app, app:
+        ((challenge,),) = rows(app, "select shoppulse.challenge()")
+    assert challenge
+    with closing(connect(database_settings("MIGRATION", env), application_name="test")) as owner, owner:
+        ((challenge,),) = rows(owner, "select shoppulse.challenge()")
+        signed = tokens.issue(tokens.token_key(env), "T001", "U101", challenge)
+        assert rows(owner, "select shoppulse.verified_token(%s) ->> 'tenant'", (signed,)) == [("T001",)]
 
 
 def test_the_analyst_does_not_get_into_dagsters_database(tree: Path) -> None:
