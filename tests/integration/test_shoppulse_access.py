@@ -294,7 +294,7 @@ def test_pipelines_read_and_write_every_tenant_but_not_who_may_see_what(shoppuls
         assert rows(pipeline, "select count(*) from shoppulse.orders") == [(24,)]
         assert rows(pipeline, "select count(*) from shoppulse.tenants") == [(2,)]
         run(pipeline, "update shoppulse.orders set channel = 'App'")
-        denied = [f"select * from shoppulse.{table}" for table in ("users", "governance_rules", "audit_logs")]
+        denied = [f"select * from shoppulse.{table}" for table in ("users", "governance_rules")]
         denied += ["select * from shoppulse.token_keys", "select * from shoppulse.sql_principals"]
         for statement in (*denied, "update shoppulse.role_metric_visibility set is_visible = true"):
             error = refusal(pipeline, statement)

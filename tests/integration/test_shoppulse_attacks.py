@@ -336,8 +336,6 @@ def test_no_foreign_key_finds_another_tenants_row(granted: Pooled) -> None:
             ("insert into shoppulse.order_costs (tenant_id, order_id, cost) values ('T001', %s, 1)", "THEIRS"),
             ("insert into shoppulse.governance_rules (tenant_id, user_id, dimension, \"values\")"
              " values ('T001', %s, 'region', '{}')", "U201"),
-            ("insert into shoppulse.audit_logs (tenant_id, user_id, action, resource_type)"
-             " values ('T001', %s, 'x', 'x')", "U201"),
             ("update shoppulse.fulfillment set order_id = %s where order_id = 'O1'", "THEIRS"),
         ):  # fmt: skip
             exists, missing = refusal(app, text, (theirs,)), refusal(app, text, ("NOBODYS",))
@@ -640,23 +638,26 @@ def test_people_with_sql_access_are_who_their_login_is(granted: Pooled) -> None:
             assert rows(reader, f"select count(*) from shoppulse.{table}") == [(0,)], table
 
 
-def test_owner_maintenance_and_a_login_bound_to_nobody_see_nothing_by_themselves(granted: Pooled) -> None:
+def test_the_owner_and_a_reader_who_is_bound_to_nobody_see_nothing_by_themselves(granted: Pooled) -> None:
     """Row security is forced: the functions that run as the owner are confined as well."""
     with granted.connection(granted.owner.user) as owner, owner:
         for table in BASE_TABLES:
             assert rows(owner, f"select count(*) from shoppulse.{table}") == [(0,)], table
     with granted.direct.connection(granted.owner.user) as owner, owner:
         run(owner, "delete from shoppulse.sql_principals where login = 'reader_two'")
-        run(owner, "grant select on shoppulse.orders to shoppulse_maintenance")
-    for login in ("reader_two", "keeper"):
-        with granted.direct.connection(login) as connection, connection:
-            assert rows(connection, "select count(*) from shoppulse.orders") == [(0,)]
+    with granted.direct.connection("reader_two") as reader, reader:
+        assert rows(reader, "select count(*) from shoppulse.orders") == [(0,)]
 
 
 def affected(connection: Connection, statement: str) -> int:
-    """The rows that a statement changed."""
+    """The rows that a statement changed; none when it is refused, as on a table that is only appended to."""
+    run(connection, "savepoint affected")
     with connection.cursor() as cursor:
-        cursor.execute(statement)
+        try:
+            cursor.execute(statement)
+        except psycopg2.errors.InsufficientPrivilege:
+            run(connection, "rollback to savepoint affected")
+            return 0
         return int(cursor.rowcount)
 
 
