@@ -159,6 +159,7 @@ def test_only_dagster_modules_import_dagster() -> None:
         "automation.py",
         "checks.py",
         "core_checks.py",
+        "shoppulse_checks.py",
         "partitions.py",
         "resources.py",
     }

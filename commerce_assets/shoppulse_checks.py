@@ -1,0 +1,81 @@
+"""Asset checks of the tenants' metrics: they are their sources to the cent, and nobody is shown more than meant."""
+
+import dagster as dg
+
+from commerce_assets.assets.shoppulse import campaign_metrics, tenant_daily_metrics
+from commerce_assets.shoppulse.metrics import METRICS, closure
+from resources.postgres import PostgresResource
+from resources.run_metadata import shown
+
+
+def check_by_sql(
+    name: str, asset: dg.AssetsDefinition, description: str, statement: str = "", *, warns: bool = False
+) -> dg.AssetChecksDefinition:
+    """A check from sql/shoppulse/checks: one row of checked, failed, examples; it passes when nothing failed."""
+    severity = dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR
+
+    @dg.asset_check(asset=asset, name=name, description=description)
+    def check(warehouse: PostgresResource) -> dg.AssetCheckResult:
+        table = asset.key.to_user_string()
+        with warehouse.session(name) as session:
+            checked, failed, examples = session.transaction(
+                lambda: session.run(f"shoppulse/checks/{statement or name}", table=table), doing=name
+            )[0]
+        facts = {"checked": checked, "failed": failed, "examples": examples}
+        return dg.AssetCheckResult(passed=failed == 0, severity=severity, metadata=shown(facts))
+
+    return check
+
+
+metrics_equal_orders = check_by_sql(
+    "metrics_equal_orders",
+    tenant_daily_metrics,
+    "The sum of every tenant's cells is the sum of his orders and deliveries, to the cent.",
+)
+metrics_equal_campaigns = check_by_sql(
+    "metrics_equal_campaigns",
+    campaign_metrics,
+    "The sum of every tenant's cells is the sum of his campaigns, to the cent.",
+)
+every_daily_metric_is_known = check_by_sql(
+    "every_metric_is_known",
+    tenant_daily_metrics,
+    "Every stored metric is one of the registry.",
+    "every_metric_is_known_tenant_daily_metrics",
+)
+every_campaign_metric_is_known = check_by_sql(
+    "every_metric_is_known",
+    campaign_metrics,
+    "Every stored metric is one of the registry.",
+    "every_metric_is_known_campaign_metrics",
+)
+no_hidden_metric_is_inferable = check_by_sql(
+    "no_hidden_metric_is_inferable",
+    tenant_daily_metrics,
+    "No metric that is hidden from a role can be computed from two that it sees.",
+    warns=True,
+)
+every_listed_metric_is_known = check_by_sql(
+    "every_listed_metric_is_known",
+    tenant_daily_metrics,
+    "Every name on a role's list is a metric; another one shows nothing.",
+    warns=True,
+)
+
+
+@dg.asset_check(asset=tenant_daily_metrics)
+def the_registry_is_the_table(warehouse: PostgresResource) -> dg.AssetCheckResult:
+    """The table of metrics says what the registry of this release says: visibility is decided by the table."""
+    with warehouse.session("the_registry_is_the_table") as session:
+        rows = session.transaction(
+            lambda: session.run("shoppulse/checks/read_registry", table="metrics"),
+            doing="the_registry_is_the_table",
+        )
+    registry = {
+        (name, one.formula, one.unit, one.source, one.strict, one.depends_on, closure(name))
+        for name, one in METRICS.items()
+    }
+    stored = {(*row[:5], tuple(row[5]), tuple(row[6])) for row in rows}
+    different = sorted({row[0] for row in stored ^ registry})
+    facts = {"checked": len(registry), "failed": len(different), "examples": different[:10]}
+    return dg.AssetCheckResult(passed=not different, metadata=shown(facts))
