@@ -83,7 +83,7 @@ def _refreshed(
             lambda: (session.count(f"shoppulse.{table}"), _series(session, table)), doing=f"reading {table}"
         )
     units = {name: METRICS[name].unit for name in series}
-    latest = {
+    latest: dict[str, Any] = {
         name: float(value) for name, values in series.items() for _, value in values if value is not None
     }
     return materialized(
