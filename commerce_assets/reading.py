@@ -1,7 +1,7 @@
-"""A vendor's product file, from bytes to rows of text with their numbers.
+"""A delimited file, such as a vendor's product file, from bytes to rows of text with their numbers.
 
 Belongs here: encoding, dialect, header, limits, and telling apart which rows can be read. Does not belong here: what a
-cell must say (rules.py), where the bytes come from, where the rows go. Cells are text as the vendor wrote it.
+cell must say (rules.py), where the bytes come from, where the rows go. Cells are text as it was written.
 
 The stream is read in blocks, and a block takes one of two ways with the same result. Whatever is beyond doubt goes to
 Polars' reader, which is 20 times faster: valid UTF-8 without NUL, quotes only where RFC 4180 has them, as many cells in
@@ -14,7 +14,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -99,8 +99,8 @@ _ADVICE: Final = {
     "XLS_FILE": "Save the sheet as CSV (UTF-8) and upload that.",
     "ZIP_FILE": "Unpack it and upload the CSV inside.",
     "COMPRESSED_FILE": "Unpack it and upload the CSV inside.",
-    "HTML_OR_XML_FILE": "Export the products as CSV.",
-    "BINARY_FILE": "Export the products as CSV.",
+    "HTML_OR_XML_FILE": "Export the rows as CSV.",
+    "BINARY_FILE": "Export the rows as CSV.",
 }
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _QUOTES: Final = ('"', "'")
@@ -154,6 +154,18 @@ class Dialect:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """The columns of a kind of file. `names`: ours by each name that stands for one, in the form of `plain`."""
+
+    names: Mapping[str, str]
+    required: tuple[str, ...]
+
+    def known(self, name: str) -> str | None:
+        """Our column that a name stands for."""
+        return self.names.get(plain(name))
+
+
+@dataclass(frozen=True)
 class Header:
     """The columns in the vendor's order: their names in the file, and ours (`extra.N` for one that we do not know)."""
 
@@ -197,14 +209,15 @@ class Chunk:
 
 
 @dataclass
-class ProductFile:
-    """A product file being read. Go through `chunks()`; then `problem` says why it ended early, None if it did not.
+class DelimitedFile:
+    """A file being read. Go through `chunks()`; then `problem` says why it ended early, None if it did not.
 
     Lines without any character are not rows. Errors of the stream itself (a lost connection) are raised as they are.
     """
 
     stream: ByteStream
     limits: Limits = field(default_factory=Limits)
+    expected: Expected = field(kw_only=True)
     encoding: str = ""
     dialect: Dialect = field(default_factory=Dialect)
     header: Header | None = None
@@ -323,13 +336,13 @@ class ProductFile:
                 record = _Records(text, dialect, self.limits, final=self._ended).at(start)
                 if not isinstance(record, _Record):
                     continue
-                known = sum(_known(cell) is not None for cell in record.cells)
+                known = sum(self.expected.known(cell) is not None for cell in record.cells)
                 if best is None or (known, len(record.cells)) > best[:2]:
                     best = (known, len(record.cells), dialect, record)
         if best is None or best[3].code:
             raise _fatal("MALFORMED_HEADER", "A quote in the first line is not closed.")
         _, _, self.dialect, record = best
-        self.header = _header(record.cells, self.limits)
+        self.header = _header(record.cells, self.limits, self.expected)
         self._buffer = text[record.end :].encode("utf-8", "surrogateescape")
 
     # --- rows
@@ -539,37 +552,46 @@ def _detected(block: bytes) -> str | None:
 
 @cache
 def header_names() -> dict[str, str]:
-    """Our column by every name that stands for it (header_names.csv), in the form of `_plain`."""
+    """Our column by every name that stands for it (header_names.csv), in the form of `plain`."""
     with Path(__file__).with_name("header_names.csv").open(encoding="utf-8", newline="") as file:
-        listed = {_plain(row["name"]): row["column"] for row in csv.DictReader(file)}
-    return listed | {_plain(column): column for column in (*COLUMNS, *OPTIONAL_COLUMNS)}
+        listed = {plain(row["name"]): row["column"] for row in csv.DictReader(file)}
+    return listed | {plain(column): column for column in (*COLUMNS, *OPTIONAL_COLUMNS)}
 
 
-def _plain(name: str) -> str:
+def _product_columns() -> Expected:
+    return Expected(header_names(), REQUIRED)
+
+
+@dataclass
+class ProductFile(DelimitedFile):
+    """A vendor's product file."""
+
+    expected: Expected = field(kw_only=True, default_factory=_product_columns)
+
+
+def plain(name: str) -> str:
+    """The name of a column without what does not tell it from another one."""
     return _SPACES.sub(" ", name).strip().casefold()
 
 
-def _known(name: str) -> str | None:
-    return header_names().get(_plain(name))
-
-
-def _header(given: tuple[str, ...], limits: Limits) -> Header:
+def _header(given: tuple[str, ...], limits: Limits, expected: Expected) -> Header:
     if len(given) > limits.columns:
         raise _fatal(
             "TOO_MANY_COLUMNS", f"The header has {len(given)} columns; {limits.columns} are allowed."
         )
-    columns = tuple(_known(name) or f"extra.{position}" for position, name in enumerate(given, 1))
+    columns = tuple(expected.known(name) or f"extra.{position}" for position, name in enumerate(given, 1))
     known = [column for column in columns if not column.startswith("extra.")]
     if len(known) < 2:
         raise _fatal(
-            "NO_HEADER", f"The first line does not name the columns. It must have {', '.join(REQUIRED)}."
+            "NO_HEADER",
+            f"The first line does not name the columns. It must have {', '.join(expected.required)}.",
         )
-    named = [_known(name) or _plain(name) for name in given if name.strip()]
+    named = [expected.known(name) or plain(name) for name in given if name.strip()]
     if twice := sorted({name for name in named if named.count(name) > 1}):
         raise _fatal(
             "DUPLICATE_COLUMNS", f"More than one column stands for {', '.join(twice)}. Keep one of each."
         )
-    if missing := [column for column in REQUIRED if column not in known]:
+    if missing := [column for column in expected.required if column not in known]:
         raise _fatal("MISSING_COLUMNS", f"The header lacks {', '.join(missing)}.")
     return Header(tuple(_shown(name) for name in given), columns)
 
