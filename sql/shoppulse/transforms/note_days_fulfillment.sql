@@ -1,0 +1,23 @@
+-- The days whose metrics are to be computed again: the promised day, old and new, and the day of the order. Waits for a refresh that is taking
+-- the same day's note away: a note that is there already is written again, so that no change is missed.
+insert into shoppulse.changed_days (tenant_id, source, day)
+select %(tenant_id)s, source, day
+from (
+    select 'fulfillment' as source, s.promised_delivery_date as day
+    from pg_temp.staged s
+    left join pg_temp.found f on f.row_number = s.row_number
+    where f.differs is distinct from false
+    union
+    select 'fulfillment', f.old_day
+    from pg_temp.found f
+    where f.differs
+    union
+    select 'orders', o.order_date
+    from pg_temp.staged s
+    join shoppulse.orders o on o.tenant_id = %(tenant_id)s and o.order_id = s.row_key
+    left join pg_temp.found f on f.row_number = s.row_number
+    where f.differs is distinct from false
+) d
+where day is not null
+order by source, day
+on conflict (tenant_id, source, day) do update set noted_at = excluded.noted_at;

@@ -1,0 +1,18 @@
+-- The rows of a delivery that were not taken, kept whole. Those that are an older word already are settled at once: of a key that a later
+-- row of the file has, or, when the delivery is late, a newer delivery. Result: the number.
+with judged as (
+    select r.*, r.code = 'DUPLICATE_KEY'
+           or exists (select from pg_temp.newer n where n.row_key = r.row_key)
+           or exists (select from pg_temp.staged s where s.row_key = r.row_key and s.row_number > r.row_number) as overtaken
+    from pg_temp.refused r
+),
+kept as (
+    insert into shoppulse.quarantined_rows
+        (tenant_id, table_name, object_id, row_number, row_key, code, column_name, message, original, resolved_at, resolution)
+    select %(tenant_id)s, %(table_name)s, %(object_id)s, row_number, row_key, code, column_name, message, original,
+           case when overtaken then current_timestamp end, case when overtaken then 'overtaken' end
+    from judged
+    order by row_number
+    returning 1
+)
+select count(*) from kept;
