@@ -1,4 +1,4 @@
-"""The jobs, the sensor and the schedule of the commerce location."""
+"""The jobs, the sensors and the schedules of the commerce location."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ import dagster as dg
 
 from commerce_assets.ledger import request_work, scan
 from commerce_assets.resources import UploadsResource
+from commerce_assets.shoppulse.loading import DELIVERIES
 from resources.postgres import PostgresResource
 
 vendor_onboarding = dg.define_asset_job(
@@ -48,3 +49,35 @@ def incoming_uploads(
         return
     first, attempt = work[0]
     yield dg.RunRequest(run_key=f"{first}-{work[-1][0]}:{attempt}", tags={"commerce/uploads": str(len(work))})
+
+
+load_tenant_data = dg.define_asset_job(
+    "load_tenant_data",
+    selection=dg.AssetSelection.assets(
+        "tenant_orders", "tenant_fulfillment", "tenant_campaigns", "tenant_order_costs"
+    ).downstream(),
+    tags={"dagster/max_runtime": str(3600)},
+    description="All deliveries of tenants that wait, table by table, and what is computed from them.",
+)
+
+
+@dg.sensor(
+    job=load_tenant_data,
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Notes new objects under tenants/ and asks for a run when deliveries wait.",
+)
+def tenant_deliveries(
+    warehouse: PostgresResource, uploads: UploadsResource
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """One run for up to 50 deliveries; asked for again after half an hour when they are not loaded by then."""
+    with warehouse.session("tenant_deliveries") as session, uploads.opened() as store:
+        seen = scan(session, store, ledger=DELIVERIES)
+        work = request_work(session, ledger=DELIVERIES)
+    if not work:
+        yield dg.SkipReason(f"{seen.listed} objects listed, no delivery waits.")
+        return
+    first, attempt = work[0]
+    yield dg.RunRequest(
+        run_key=f"deliveries-{first}-{work[-1][0]}:{attempt}", tags={"commerce/deliveries": str(len(work))}
+    )

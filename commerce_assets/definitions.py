@@ -2,21 +2,21 @@
 
 import dagster as dg
 
-from commerce_assets import automation, checks, shoppulse_checks
-from commerce_assets.assets import catalogue, onboarding, shoppulse
+from commerce_assets import automation, checks, shoppulse_checks, tenant_data_checks
+from commerce_assets.assets import catalogue, onboarding, shoppulse, tenant_data
 from commerce_assets.resources import UploadRecordsResource, UploadsResource
 from resources.postgres import PostgresResource
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Vendors' uploads, from a file on S3 to the catalogue and an answer; the metrics of the tenants."""
+    """Vendors' uploads, from a file on S3 to the catalogue and an answer; what tenants deliver, and their metrics."""
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([catalogue, onboarding, shoppulse]),
-        asset_checks=dg.load_asset_checks_from_modules([checks, shoppulse_checks]),
-        jobs=[automation.vendor_onboarding, automation.tenant_metrics],
+        assets=dg.load_assets_from_modules([catalogue, onboarding, tenant_data, shoppulse]),
+        asset_checks=dg.load_asset_checks_from_modules([checks, tenant_data_checks, shoppulse_checks]),
+        jobs=[automation.vendor_onboarding, automation.load_tenant_data, automation.tenant_metrics],
         schedules=[automation.tenant_metrics_refresh],
-        sensors=[automation.incoming_uploads],
+        sensors=[automation.incoming_uploads, automation.tenant_deliveries],
         resources={
             "warehouse": PostgresResource(location="COMMERCE"),
             "uploads": UploadsResource(),

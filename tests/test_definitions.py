@@ -160,6 +160,7 @@ def test_only_dagster_modules_import_dagster() -> None:
         "checks.py",
         "core_checks.py",
         "shoppulse_checks.py",
+        "tenant_data_checks.py",
         "partitions.py",
         "resources.py",
     }

@@ -1,0 +1,96 @@
+"""`python -m commerce_assets.shoppulse.deliver FILE --tenant T001 --table orders`: deliver a file, or try it first.
+
+In a dry run the file is read and checked by the rules of its table, and nothing is uploaded: what only the database
+knows (the tenant, his orders, what is stored already) is not asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from commerce_assets.objects import UploadStore
+from commerce_assets.shoppulse.deliveries import TABLES, DeliveryFile, Tenant, check
+from commerce_assets.shoppulse.loading import PREFIX
+from resources.failures import PipelineError, permanent
+from resources.settings import aws_settings, read_env_file, upload_bucket
+
+
+def upload(store: UploadStore, path: Path, tenant_id: str, table: str, now: datetime) -> str:
+    """Put a file where the sensor finds it, `tenants/<tenant>/<table>/<time>_<name>`; the key."""
+    key = f"{PREFIX}{tenant_id}/{table}/{now:%Y%m%d_%H%M%S}_{path.name}"
+    try:
+        with path.open("rb") as stream:
+            store.put(key, stream, "application/octet-stream")
+    except OSError as error:
+        raise permanent(
+            f"delivering {path.name}", found=error.strerror or str(error), do_next="Give the path of a file."
+        ) from error
+    return key
+
+
+def dry_run(path: Path, tenant: Tenant, table: str) -> tuple[int, Counter[str], Counter[str], str | None]:
+    """Rows, how many are refused by code, how many are odd by flag; and why the file cannot be read, if it cannot."""
+    rows, codes, flags = 0, Counter[str](), Counter[str]()
+    try:
+        with path.open("rb") as stream:
+            file = DeliveryFile(stream, TABLES[table])
+            for chunk in file.chunks():
+                checked = check(chunk.frame, TABLES[table], tenant)
+                rows += chunk.rows
+                codes.update(checked.refused["code"].to_list())
+                codes.update(one.code for one in chunk.refused)
+                flags.update(checked.flags)
+    except OSError as error:
+        raise permanent(
+            f"trying {path.name}", found=error.strerror or str(error), do_next="Give the path of a file."
+        ) from error
+    problem = f"{file.problem.code}. {file.problem.message}" if file.problem is not None else None
+    return rows, codes, flags, problem
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command: 0 when done or every row passes, 2 when file or rows would be refused, 1 after an error."""
+    parser = argparse.ArgumentParser(prog="python -m commerce_assets.shoppulse.deliver", description=__doc__)
+    parser.add_argument(
+        "file", type=Path, help="CSV, JSON lines or Parquet; CSV and JSON lines also with gzip"
+    )
+    parser.add_argument("--tenant", required=True, help="id of the tenant, such as T001")
+    parser.add_argument("--table", required=True, choices=list(TABLES), help="what the rows are")
+    parser.add_argument("--dry-run", action="store_true", help="check the rows, and upload nothing")
+    parser.add_argument("--time-zone", default="UTC", help="the tenant's, for a dry run (default UTC)")
+    chosen = parser.parse_args(arguments)
+    read_env_file()
+    try:
+        if not chosen.dry_run:
+            store = UploadStore(upload_bucket(), aws_settings())
+            try:
+                key = upload(store, chosen.file, chosen.tenant, chosen.table, datetime.now(UTC))
+            finally:
+                store.close()
+            sys.stdout.write(
+                f"s3://{store.bucket}/{key}\nThe sensor tenant_deliveries takes it from there.\n"
+            )
+            return 0
+        rows, codes, flags, problem = dry_run(
+            chosen.file, Tenant(chosen.tenant, chosen.time_zone), chosen.table
+        )
+    except PipelineError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if problem is not None:
+        sys.stdout.write(f"The file cannot be loaded: {problem}\n")
+        return 2
+    refused = sum(codes.values())
+    sys.stdout.write(f"{rows:,} rows: {rows - refused:,} pass, {refused:,} would be put into quarantine\n")
+    for code, number in (*sorted(codes.items()), *sorted(flags.items())):
+        sys.stdout.write(f"  {code}: {number:,}\n")
+    return 2 if refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

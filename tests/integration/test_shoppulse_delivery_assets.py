@@ -1,0 +1,188 @@
+"""Tenants' deliveries through Dagster: assets and checks, run twice; the sensor; the commands."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from commerce_assets import tenant_data_checks
+from commerce_assets.assets import tenant_data
+from commerce_assets.automation import tenant_deliveries
+from commerce_assets.objects import UploadStore
+from commerce_assets.resources import UploadsResource
+from commerce_assets.shoppulse import deliver, replay
+from resources.postgres import PostgresResource
+from resources.settings import AwsSettings, DatabaseSettings
+from sandbox.aws import ensure_bucket
+from sandbox.postgres import PostgresServer
+from tests.odoo_apn_pipeline import query
+
+ORDERS = "order_id,order_date,net_revenue\nO1,2024-01-01,5\nO2,2024-01-02,6\n"
+
+
+class Location:
+    """The assets of what tenants deliver, on a bucket and a warehouse of their own."""
+
+    def __init__(self, aws: AwsSettings, warehouse: DatabaseSettings, bucket: str) -> None:
+        self.warehouse, self.store = warehouse, UploadStore(bucket, aws)
+        self.resources: dict[str, Any] = {
+            "warehouse": PostgresResource(location="COMMERCE"),
+            "uploads": UploadsResource(),
+        }
+        self.assets = dg.load_assets_from_modules([tenant_data])
+        self.checks = dg.load_asset_checks_from_modules([tenant_data_checks])
+
+    def put(self, place: str, content: str) -> None:
+        self.store.put(f"tenants/{place}", content.encode(), "text/csv")
+
+    def materialize(self) -> dg.ExecuteInProcessResult:
+        return dg.materialize([*self.assets, *self.checks], resources=self.resources)  # type: ignore[list-item]
+
+    def failed_checks(self) -> set[str]:
+        result = dg.materialize(
+            [*self.checks],
+            resources=self.resources,
+            selection=dg.AssetSelection.all_asset_checks(),
+        )
+        return {check.check_name for check in result.get_asset_check_evaluations() if not check.passed}
+
+    def tick(self) -> list[Any]:
+        with dg.build_sensor_context(resources=self.resources) as context:
+            return list(tenant_deliveries(context))
+
+
+@pytest.fixture
+def location(
+    aws: AwsSettings,
+    postgres: PostgresServer,
+    warehouse: DatabaseSettings,
+    warehouse_as: Callable[[str], DatabaseSettings],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Location]:
+    bucket = f"tenants-{uuid.uuid4().hex[:12]}"
+    assert aws.endpoint_url is not None
+    ensure_bucket(int(aws.endpoint_url.rpartition(":")[2]), bucket)
+    monkeypatch.setenv("UPLOAD_BUCKET", bucket)
+    with postgres.session(warehouse.name) as superuser, superuser.cursor() as cursor:
+        cursor.execute("insert into shoppulse.tenants (tenant_id, tenant_name) values ('T001', 'One')")
+    login = warehouse_as("commerce_etl")
+    for name in ("host", "port", "name", "user", "password", "sslmode"):
+        monkeypatch.setenv(f"COMMERCE_DB_{name.upper()}", str(getattr(login, name)))
+    made = Location(aws, login, bucket)
+    yield made
+    made.store.close()
+
+
+def test_delivered_files_are_loaded_and_a_second_run_changes_nothing(location: Location) -> None:
+    location.put("T001/orders/a.csv", ORDERS)
+    location.put("T001/fulfillment/a.csv", "order_id,carrier\nO1,DHL\n")
+    location.put("T001/campaigns/a.csv", "campaign_id,date\nC1,2024-01-01\n")
+    location.put("T001/order_costs/a.csv", "order_id,cost\nO1,1\n")
+    result = location.materialize()
+    assert result.success
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+    (orders,) = result.asset_materializations_for_node("tenant_orders")
+    facts = {name: value.value for name, value in orders.metadata.items()}
+    assert (facts["dagster/row_count"], facts["rows_read"], facts["rows_stored"]) == (2, 2, 2)
+    places = "select ctid, xmin from shoppulse.orders union all select ctid, xmin from shoppulse.fulfillment"
+    before = query(location.warehouse, places)
+    assert location.materialize().success
+    assert query(location.warehouse, places) == before
+
+
+def test_the_sensor_asks_once_for_each_delivery(location: Location) -> None:
+    (skipped,) = location.tick()
+    assert isinstance(skipped, dg.SkipReason)
+    location.put("T001/orders/a.csv", ORDERS)
+    location.put("T001/orders/b.csv", ORDERS)
+    (request,) = location.tick()
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags["commerce/deliveries"] == "2"
+    assert isinstance(location.tick()[0], dg.SkipReason)
+    location.put("T001/orders/a.csv", ORDERS)
+    (overwritten,) = location.tick()
+    assert isinstance(overwritten, dg.RunRequest)
+    assert overwritten.run_key != request.run_key
+
+
+def test_checks_name_what_is_wrong_and_odd_numbers_only_warn(location: Location) -> None:
+    location.put(
+        "T001/orders/a.csv",
+        "order_id,order_date,gross_revenue,discount_amount,net_revenue\nO1,2024-01-01,9,1,9\nO2,x,1,1,0\n",
+    )
+    location.put(
+        "T001/fulfillment/a.csv",
+        "order_id,promised_delivery_date,actual_delivery_date,sla_met\nO1,2024-01-03,2024-01-04,true\nO7,,,\n",
+    )
+    location.put(
+        "T001/campaigns/a.csv", "campaign_id,date,impressions,clicks\nC1,2024-01-01,5,9\nC2,no,1,1\n"
+    )
+    location.put("T001/order_costs/a.csv", "order_id,cost\nO1,-1\n")
+    result = location.materialize()
+    assert result.success
+    warned = {check.check_name: check for check in result.get_asset_check_evaluations() if not check.passed}
+    assert set(warned) == {
+        "order_amounts_agree",
+        "sla_agrees_with_dates",
+        "clicks_are_not_above_impressions",
+        "orders_are_not_in_quarantine",
+        "fulfillment_is_not_in_quarantine",
+        "campaigns_are_not_in_quarantine",
+        "order_costs_are_not_in_quarantine",
+    }
+    assert all(check.severity == dg.AssetCheckSeverity.WARN for check in warned.values())
+    assert warned["clicks_are_not_above_impressions"].metadata["examples"].value == ["T001 C1"]
+    assert warned["fulfillment_is_not_in_quarantine"].metadata["examples"].value == ["T001 O7 ORDER_UNKNOWN"]
+
+
+def test_checks_fire_when_rows_are_missing_or_a_delivery_waits(location: Location) -> None:
+    for table, key in (("orders", "order_id"), ("campaigns", "campaign_id")):
+        location.put(f"T001/{table}/a.csv", f"{key},{'order_date' if key == 'order_id' else 'date'}\nA,x\n")
+    location.put("T001/fulfillment/a.csv", "order_id,carrier\nO9,DHL\n")
+    location.put("T001/order_costs/a.csv", "order_id,cost\nO9,1\n")
+    location.materialize()
+    query(location.warehouse, "delete from shoppulse.quarantined_rows")
+    location.put("T001/orders/late.csv", ORDERS)
+    location.tick()
+    query(
+        location.warehouse,
+        "update shoppulse.delivery_objects set seen_at = now() - interval '2 hours' where stage = 'seen'",
+    )
+    assert location.failed_checks() == {
+        "orders_add_up",
+        "fulfillment_adds_up",
+        "campaigns_add_up",
+        "order_costs_add_up",
+        "no_delivery_is_stuck",
+    }
+
+
+def test_a_file_is_delivered_tried_and_replayed_by_command(
+    location: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(deliver, "read_env_file", lambda: [])
+    monkeypatch.setattr(replay, "read_env_file", lambda: [])
+    file = tmp_path / "orders.csv"
+    file.write_text(ORDERS + "O3,someday,7\n")
+    there = ["--tenant", "T001", "--table", "orders"]
+    assert deliver.main([str(file), *there, "--dry-run"]) == 2
+    assert "INVALID_DATE: 1" in capsys.readouterr().out
+    assert deliver.main([str(tmp_path / "none.csv"), *there]) == 1
+    assert "No such file" in capsys.readouterr().err
+    assert deliver.main([str(file), *there]) == 0
+    key = deliver.upload(location.store, file, "T009", "orders", datetime(2026, 11, 21, tzinfo=UTC))
+    assert key == "tenants/T009/orders/20261121_000000_orders.csv"
+    location.materialize()
+    assert query(location.warehouse, "select count(*) from shoppulse.orders") == [(2,)]
+    assert replay.main(["--tenant", "T001"]) == 0
+    assert "0 rows were taken" in capsys.readouterr().out
+    assert replay.main(["--files"]) == 0
+    assert "1 refused files are read again" in capsys.readouterr().out
+    stages = "select stage from shoppulse.delivery_objects where tenant_id = 'T009'"
+    assert query(location.warehouse, stages) == [("seen",)]
