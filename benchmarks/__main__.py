@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from benchmarks import core, invoices, mirror, run30, summaries, unchanged, vendor_csv
+from benchmarks import core, deliveries, invoices, mirror, run30, summaries, unchanged, vendor_csv
 from benchmarks.bench import Bench, Outcome
 from benchmarks.report import table
 from benchmarks.server import bench_server
@@ -28,6 +28,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Outcome]]] = {
     "core": core.run,
     "mirror": mirror.run,
     "vendor_csv": vendor_csv.run,
+    "deliveries": deliveries.run,
 }
 
 

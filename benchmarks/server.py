@@ -1,7 +1,7 @@
 """The Postgres server of one benchmark run: its own, durable, set up like production, gone at the end.
 
-Databases are clones of one migrated template. The measured work logs in as `fullbay_etl` or `odoo_apn_etl`, with no
-more rights than in production.
+Databases are clones of one migrated template. The measured work logs in as `fullbay_etl`, `odoo_apn_etl` or
+`commerce_etl`, with no more rights than in production.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 OWNER, WRITER, ODOO_APN_WRITER = "warehouse_owner", "fullbay_etl", "odoo_apn_etl"
-GROUPS = {WRITER: "fullbay_writer", ODOO_APN_WRITER: "odoo_apn_writer"}
+COMMERCE_WRITER = "commerce_etl"
+GROUPS = {WRITER: "fullbay_writer", ODOO_APN_WRITER: "odoo_apn_writer", COMMERCE_WRITER: "commerce_writer"}
 TEMPLATE = "warehouse_template"
 SETTINGS = {
     "fsync": "on",

@@ -30,6 +30,7 @@ from sandbox.aws import REGION, aws_server, ensure_bucket
 from sandbox.odoo_apn.sources import a_thread_for, build_sources, source_urls, world_of
 from sandbox.postgres import PostgresServer
 from sandbox.processes import LOCALHOST, HttpService, SandboxError, file_lock, last_lines, write_private
+from sandbox.shoppulse import place_files, place_tenants
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKER = '# written by "make up" for the sandbox'
@@ -152,6 +153,7 @@ class Sandbox:
             self._migrate(values)
             self._grant_groups()
             self._install_token_key(values)
+            self._place_tenants()
             self._prepare_dagster_storage(values)
             sources_built.result()
         self._say("The sandbox is up." if started.names else "The sandbox was up already.")
@@ -347,6 +349,13 @@ class Sandbox:
             connect(database_settings("MIGRATION", values), application_name="sandbox")
         ) as connection:
             install_key(connection, token_key(values))
+
+    def _place_tenants(self) -> None:
+        """ShopPulse's tenants in the warehouse, and what they deliver in the bucket."""
+        with self.postgres.session(WAREHOUSE) as connection:
+            placed = place_tenants(connection)
+        if place_files(self.aws.port, BUCKET) or placed:
+            self._say("Ten tenants have delivered their orders.")
 
     def _prepare_dagster_storage(self, values: Mapping[str, str]) -> None:
         """Make and upgrade Dagster's tables once, here, under the lock.

@@ -19,6 +19,7 @@ from commerce_assets.resources import UploadsResource
 from commerce_assets.shoppulse import deliver, replay
 from resources.postgres import PostgresResource
 from resources.settings import AwsSettings, DatabaseSettings
+from sandbox import shoppulse as sample
 from sandbox.aws import ensure_bucket
 from sandbox.postgres import PostgresServer
 from tests.odoo_apn_pipeline import query
@@ -186,3 +187,43 @@ def test_a_file_is_delivered_tried_and_replayed_by_command(
     assert "1 refused files are read again" in capsys.readouterr().out
     stages = "select stage from shoppulse.delivery_objects where tenant_id = 'T009'"
     assert query(location.warehouse, stages) == [("seen",)]
+
+
+def test_the_sample_of_the_sandbox_is_loaded_with_its_flaws(
+    location: Location, aws: AwsSettings, postgres: PostgresServer
+) -> None:
+    """What `make run` shows: every published count, nothing in quarantine, the nine odd campaign rows named."""
+    assert aws.endpoint_url is not None
+    port = int(aws.endpoint_url.rpartition(":")[2])
+    with postgres.session(location.warehouse.name) as superuser:
+        assert sample.place_tenants(superuser)
+        assert not sample.place_tenants(superuser)
+    assert sample.place_files(port, location.store.bucket)
+    assert not sample.place_files(port, location.store.bucket)
+    result = location.materialize()
+    assert result.success
+    (warned,) = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert warned.check_name == "clicks_are_not_above_impressions"
+    assert warned.metadata["failed"].value == 9
+    counts = "select count(*) from shoppulse.{}"
+    for table, rows in (
+        ("orders", 4610),
+        ("fulfillment", 4610),
+        ("marketing_campaigns", 1094),
+        ("order_costs", len(sample.order_costs())),
+        ("quarantined_rows", 0),
+    ):
+        assert query(location.warehouse, counts.format(table)) == [(rows,)], table
+    assert query(
+        location.warehouse, "select order_status, count(*) from shoppulse.orders group by 1 order by 2 desc"
+    ) == list(sample.STATUSES.items())
+    stored = "select tenant_id, order_id, order_date, net_revenue::text, currency from shoppulse.orders order by 1, 2"
+    assert query(location.warehouse, stored) == [
+        tuple(row[name] for name in ("tenant_id", "order_id", "order_date", "net_revenue", "currency"))
+        for row in sorted(sample.orders(), key=lambda row: (row["tenant_id"], row["order_id"]))
+    ]
+    with postgres.session(location.warehouse.name) as superuser, superuser.cursor() as cursor:
+        cursor.execute(
+            "select role, count(*) from shoppulse.users where user_id like 'U0%' group by 1 order by 1"
+        )
+        assert cursor.fetchall() == [("Admin", 10), ("Finance", 10), ("Marketing", 10), ("Operations", 10)]
