@@ -235,7 +235,7 @@ def complete(run: Onboarding) -> list[Waiting]:
     """applied -> completed: rejected rows in validation_errors, counts in the history, verdicts at the items."""
 
     def work(upload: Waiting) -> None:
-        rejected = _count(run, upload, "rejected")
+        rejected = _rejected(run, upload)
 
         def close() -> None:
             key = error_key(upload.vendor, upload.id) if rejected else None
@@ -567,6 +567,7 @@ def _verdicts(run: Onboarding, upload: Waiting) -> Iterator[Verdict]:
 def _stream(run: Onboarding, name: str, upload: Waiting, **params: Any) -> Iterator[tuple[Any, ...]]:
     """Rows of a statement by a cursor of the server: a million of them take no more memory than a thousand."""
     with run.session.connection, run.session.connection.cursor("results") as cursor:
+        _run(run, "join_by_hash")
         cursor.itersize = 5_000
         cursor.execute(statement(f"commerce/transforms/{name}"), {"upload_id": upload.id, **params})
         yield from cursor
@@ -603,9 +604,9 @@ def _waiting(row: tuple[Any, ...]) -> Waiting:
     )
 
 
-def _count(run: Onboarding, upload: Waiting, verdict: str) -> int:
+def _rejected(run: Onboarding, upload: Waiting) -> int:
     return run.session.transaction(
-        lambda: int(_run(run, "count_verdict", upload_id=upload.id, verdict=verdict)[0][0]),
+        lambda: int(_run(run, "count_rejected", upload_id=upload.id)[0][0]),
         doing=f"counting the rows of {upload.id}",
     )
 

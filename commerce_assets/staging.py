@@ -10,11 +10,11 @@ import dataclasses
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from commerce_assets.catalogue_store import note_columns, remove_staged_rows
-from commerce_assets.dynamo import record_id
+from commerce_assets.catalogue_store import note_staged, remove_staged_rows
 from commerce_assets.reading import COLUMNS, ROW_NUMBER, Chunk, Header, Problem, ProductFile, read_ahead
 from commerce_assets.rules import DuplicatePolicy, FileKeys, Settings, check, refused_findings
 from resources.sql import Session
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 TABLE = "commerce.staged_rows"
 _KEYS = ("vendor_product_id", "sku")
 _LISTS = {"codes": "code", "fields": "field", "messages": "message", "fixes": "fix"}
-_STAGED = (
-    *("upload_id", ROW_NUMBER, "record_id", "verdict", *COLUMNS, *_LISTS, "warnings", "original_data"),
-)
+_SEPARATOR = "\x1f"
+"""Between the cells of a valid row: ASCII's unit separator, which hardly any cell has."""
 
 
 @dataclass(frozen=True)
@@ -79,25 +78,61 @@ def stage_chunks(
     remove_staged_rows(session, upload_id)
     keys, codes, rows, rejected = FileKeys(), Counter[str](), 0, 0
     last: Header | None = None
-    for header, chunk in chunks:
-        last = header
-        checked = check(chunk.frame, settings)
-        keys.add(checked.accepted)
-        errors = checked.findings.filter(_is_error())
-        refused = refused_findings(chunk.refused)
-        frame = _frame(upload_id, header, chunk, checked.accepted, checked.findings.vstack(refused))
-        session.copy(TABLE, _STAGED, frame.write_csv(include_header=False).encode(), csv=True)
-        codes.update(errors.unique(ROW_NUMBER, keep="first", maintain_order=True)["code"].to_list())
-        codes.update(row.code for row in chunk.refused)
-        rows += chunk.rows
-        rejected += checked.rejected.height + len(chunk.refused)
+    with _Copies(session) as copies:
+        for header, chunk in chunks:
+            last = header
+            checked = check(chunk.frame, settings)
+            keys.add(checked.accepted)
+            errors = checked.findings.filter(_is_error())
+            findings = checked.findings.vstack(refused_findings(chunk.refused))
+            copies.send(_valid(upload_id, header, chunk.frame, checked.accepted, findings))
+            copies.send(_rejected(upload_id, header, chunk, findings))
+            codes.update(errors.unique(ROW_NUMBER, keep="first", maintain_order=True)["code"].to_list())
+            codes.update(row.code for row in chunk.refused)
+            rows += chunk.rows
+            rejected += checked.rejected.height + len(chunk.refused)
     if last is not None:
-        note_columns(session, upload_id, last.columns)
+        note_staged(session, upload_id, last.keys, last.columns, rows)
     losers = keys.losers(duplicates)
     if losers.height:
         rejected += _reject(session, upload_id, losers)
         codes.update(losers.unique(ROW_NUMBER, keep="first", maintain_order=True)["code"].to_list())
     return Staged(rows, rows - rejected, rejected, dict(codes), None, None)
+
+
+class _Copies:
+    """COPY of one batch while the next one is made: Postgres has a processor of its own. One batch waits at most.
+
+    Inside the block nobody else may use the session. What a COPY raises, the next call or the end of the block raises.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="copying")
+        self._last: Future[int] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def send(self, frame: pl.DataFrame) -> None:
+        if not frame.height:
+            return
+        rows = io.BytesIO()
+        frame.write_csv(rows, include_header=False)
+        self._wait()
+        self._last = self._thread.submit(self._session.copy, TABLE, frame.columns, rows.getvalue(), csv=True)
+
+    def _wait(self) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            last.result()
+
+    def __exit__(self, kind: object, *_rest: object) -> None:
+        try:
+            if kind is None:
+                self._wait()
+        finally:
+            self._thread.shutdown()
 
 
 def _is_error() -> pl.Expr:
@@ -106,24 +141,49 @@ def _is_error() -> pl.Expr:
     return pl.col("severity") == "error"
 
 
-def _frame(
-    upload_id: str, header: Header, chunk: Chunk, accepted: pl.DataFrame, findings: pl.DataFrame
+def _valid(
+    upload_id: str, header: Header, read: pl.DataFrame, accepted: pl.DataFrame, findings: pl.DataFrame
 ) -> pl.DataFrame:
-    """The rows of a chunk as the table has them: lists as Postgres arrays, the vendor's row as JSON, all as text."""
+    """The rows that passed, as the table has them: typed values, and the vendor's cells as one text."""
     import polars as pl
 
-    keys = dict(zip(header.columns, header.keys, strict=True))
-    read = chunk.frame.select(
+    numbers = pl.col(ROW_NUMBER).cast(pl.Int64)
+    if accepted.height < read.height:
+        read = read.filter(pl.col(ROW_NUMBER).is_in(accepted[ROW_NUMBER].implode()))
+    joined = read.select(cells=pl.concat_str(pl.col(header.columns).fill_null(""), separator=_SEPARATOR))
+    cells, original = joined["cells"], None
+    # One more separator than there should be: a cell has one, which no text of joined cells can tell.
+    odd = cells.str.count_matches(_SEPARATOR, literal=True) != len(header.columns) - 1
+    if odd.any():
+        original = read.filter(odd).select(ROW_NUMBER, original_data=_as_object(header))
+    rows = accepted.select(
+        numbers, *COLUMNS, record_id=_record_id(), verdict=pl.lit("valid"), upload_id=pl.lit(upload_id)
+    ).with_columns(cells.alias("cells"))
+    warnings = _warnings(findings)
+    if warnings.height:
+        rows = rows.join(warnings, on=ROW_NUMBER, how="left", maintain_order="left")
+    if original is not None:
+        rows = rows.join(
+            original.cast({ROW_NUMBER: pl.Int64}), on=ROW_NUMBER, how="left", maintain_order="left"
+        ).with_columns(cells=pl.when(pl.col("original_data").is_null()).then("cells"))
+    return rows
+
+
+def _rejected(upload_id: str, header: Header, chunk: Chunk, findings: pl.DataFrame) -> pl.DataFrame:
+    """The rows that did not: their errors as Postgres arrays, the vendor's row as JSON, and its keys, cut to the width
+    of their columns, so that it can be found."""
+    import polars as pl
+
+    errors = _lists(findings.filter(_is_error()))
+    wrong = chunk.frame.filter(pl.col(ROW_NUMBER).is_in(errors[ROW_NUMBER].implode()))
+    read = wrong.select(
         pl.col(ROW_NUMBER).cast(pl.Int64),
-        # A rejected row keeps its keys, cut to the width of their columns, so that it can be found.
         *(
-            pl.col(key).str.strip_chars().str.slice(0, 100).replace("", None).alias(f"kept.{key}")
+            pl.col(key).str.strip_chars().str.slice(0, 100).replace("", None)
             for key in _KEYS
             if key in chunk.frame.columns
         ),
-        original_data=pl.struct(
-            pl.col(column).alias(key) for column, key in keys.items()
-        ).struct.json_encode(),
+        original_data=_as_object(header),
     )
     broken = pl.DataFrame(
         {
@@ -132,27 +192,38 @@ def _frame(
         },
         schema={ROW_NUMBER: pl.Int64, "cells": pl.List(pl.String)},
     ).select(ROW_NUMBER, original_data=pl.struct(_cells=pl.col("cells")).struct.json_encode())
-    everything = pl.concat([read, broken], how="diagonal")
-    typed = accepted.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64))
-    errors = _lists(findings.filter(_is_error()))
+    rows = pl.concat([read, broken], how="diagonal").join(errors, on=ROW_NUMBER).sort(ROW_NUMBER)
+    return rows.with_columns(
+        record_id=_record_id(), verdict=pl.lit("rejected"), upload_id=pl.lit(upload_id)
+    ).join(_warnings(findings), on=ROW_NUMBER, how="left", maintain_order="left")
+
+
+def _warnings(findings: pl.DataFrame) -> pl.DataFrame:
+    """What is worth telling and no error, as one JSON array a row."""
+    import polars as pl
+
     notes = findings.filter(~_is_error()).group_by(ROW_NUMBER).agg(
         pl.struct("code", "field", "message", "hint").alias("notes")
     )  # fmt: skip
-    warnings = notes.select(
-        ROW_NUMBER, warnings=pl.struct(notes=pl.col("notes")).struct.json_encode().str.slice(9).str.head(-1)
+    return notes.select(
+        pl.col(ROW_NUMBER).cast(pl.Int64),
+        warnings=pl.struct(notes=pl.col("notes")).struct.json_encode().str.slice(9).str.head(-1),
     )
-    joined = (
-        everything.join(typed, on=ROW_NUMBER, how="left")
-        .join(errors, on=ROW_NUMBER, how="left")
-        .join(warnings, on=ROW_NUMBER, how="left")
-        .sort(ROW_NUMBER)
-    )
-    return joined.with_columns(
-        *(pl.coalesce(key, f"kept.{key}").alias(key) for key in _KEYS if f"kept.{key}" in joined.columns),
-        upload_id=pl.lit(upload_id),
-        record_id=pl.col(ROW_NUMBER).map_elements(record_id, return_dtype=pl.String),
-        verdict=pl.when(pl.col("codes").is_null()).then(pl.lit("valid")).otherwise(pl.lit("rejected")),
-    ).select(_STAGED)
+
+
+def _as_object(header: Header) -> pl.Expr:
+    """The vendor's row as JSON: his header -> text as it came."""
+    import polars as pl
+
+    pairs = zip(header.keys, header.columns, strict=True)
+    return pl.struct(pl.col(column).alias(key) for key, column in pairs).struct.json_encode()
+
+
+def _record_id() -> pl.Expr:
+    """`dynamo.record_id` of a whole column."""
+    import polars as pl
+
+    return pl.concat_str(pl.lit("REC_"), pl.col(ROW_NUMBER).cast(pl.String).str.zfill(6))
 
 
 def _lists(errors: pl.DataFrame) -> pl.DataFrame:

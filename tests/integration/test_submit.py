@@ -53,9 +53,9 @@ def stage(session: Session, content: bytes, upload_id: str = "UP1", **options: A
     return stage_file(session, upload_id, ProductFile(io.BytesIO(content), Limits()), CATEGORIES, **options)
 
 
-def rows(session: Session, columns: str) -> list[tuple[Any, ...]]:
+def rows(session: Session, columns: str, table: str = "staged_rows") -> list[tuple[Any, ...]]:
     with session.connection.cursor() as cursor:
-        cursor.execute(f"select {columns} from commerce.staged_rows order by row_number")
+        cursor.execute(f"select {columns} from commerce.{table} order by row_number")
         return cursor.fetchall()
 
 
@@ -83,7 +83,7 @@ def test_each_row_is_staged_with_its_verdict_and_its_text_as_it_came(session: Se
         (3, "REC_000003", "rejected", "P3", "S3", None, ["INVALID_CATEGORY"]),
         (4, "REC_000004", "rejected", None, None, None, ["TOO_FEW_CELLS"]),
     ]
-    originals = [original for (original,) in rows(session, "original_data")]
+    originals = [original for (original,) in rows(session, "original_data", "upload_rows")]
     assert originals[0] == {
         "vendor_product_id": "P1", "Name": "Book, large", "category": "Books", "SKU": "S1", "price": "9.90",
         "Stock": "5", "description": 'He said "no" {a} \\ b',
@@ -133,7 +133,9 @@ def test_every_row_gets_one_verdict_and_keeps_its_text(
         for key, name, category, sku, price in products
     ]
     found = stage(session, (HEADER + "".join(f"{line}\n" for line in quoted)).encode())
-    staged = rows(session, "row_number, verdict, original_data ->> 'SKU', original_data ->> 'Name'")
+    staged = rows(
+        session, "row_number, verdict, original_data ->> 'SKU', original_data ->> 'Name'", "upload_rows"
+    )
     session.connection.rollback()
     if not products:
         assert found.problem is not None

@@ -10,7 +10,7 @@ from alembic import op
 from resources.migrations import run_sql_files
 
 revision = "0010_vendor_settings"
-down_revision = "0008_upload_ledger"
+down_revision = "0009_upload_outcomes"
 
 
 def upgrade() -> None:

@@ -1,5 +1,6 @@
--- The products that an upload brings, and their entries in product_changes. Before it: plan_upload and, for SKUs that other products
--- give up, update_products. Counts the products. Not to be re-run: a second time breaks a unique key.
+-- The products that an upload brings, and their entries in product_changes; what they were at first is what the row says, until an
+-- update is logged. Before it: plan_upload and, for SKUs that other products give up, update_products. Counts the products. Not to be
+-- re-run: a second time breaks a unique key.
 with added as (
     insert into commerce.products (
         vendor_id, vendor_product_id,
@@ -18,24 +19,8 @@ with added as (
     join commerce.staged_rows as s on s.upload_id = %(upload_id)s and s.row_number = plan.row_number
     where plan.verdict = 'accepted'
     order by plan.row_number
-    returning *
+    returning product_id, vendor_product_id
 )
-insert into commerce.product_changes (upload_id, product_id, vendor_id, vendor_product_id, kind, after)
-select
-    upload_id, product_id, vendor_id, vendor_product_id, 'insert',
-    jsonb_build_object(
-        'product_name', added.product_name,
-        'category', added.category,
-        'subcategory', added.subcategory,
-        'description', added.description,
-        'sku', added.sku,
-        'brand', added.brand,
-        'price', added.price,
-        'compare_at_price', added.compare_at_price,
-        'stock_quantity', added.stock_quantity,
-        'unit', added.unit,
-        'weight_kg', added.weight_kg,
-        'dimensions_cm', added.dimensions_cm,
-        'image_url', added.image_url
-    )
+insert into commerce.product_changes (upload_id, product_id, vendor_id, vendor_product_id, kind)
+select %(upload_id)s, product_id, %(vendor_id)s, vendor_product_id, 'insert'
 from added

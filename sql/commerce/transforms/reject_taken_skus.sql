@@ -1,20 +1,11 @@
 -- A SKU is another product's, whoever's, unless that product gives it up in this upload. A row that is rejected gives up nothing, so
 -- the rows that count on it are rejected too, and so on. Whose product it is, only its own vendor is told.
 with recursive blocked as (
-    select claim.row_number
-    from catalogue_plan as claim
-    where claim.holder_id is not null
-        and claim.verdict <> 'rejected'
-        and not exists (
-            select
-            from catalogue_plan as mover
-            where mover.product_id = claim.holder_id and mover.verdict = 'updated' and mover.sku <> mover.sku_before
-        )
+    select row_number, product_id from catalogue_claims where not given_up
     union
-    select claim.row_number
+    select claim.row_number, claim.product_id
     from blocked
-    join catalogue_plan as mover on mover.row_number = blocked.row_number
-    join catalogue_plan as claim on claim.holder_id = mover.product_id and claim.verdict <> 'rejected'
+    join catalogue_claims as claim on claim.holder_id = blocked.product_id
 )
 update catalogue_plan as plan
 set verdict = 'rejected',
@@ -27,6 +18,6 @@ set verdict = 'rejected',
     end,
     fix = 'Give the product a SKU of its own.'
 from blocked
-join catalogue_plan as claim on claim.row_number = blocked.row_number
+join catalogue_claims as claim on claim.row_number = blocked.row_number
 join commerce.products as holder on holder.product_id = claim.holder_id
 where plan.row_number = blocked.row_number
