@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from benchmarks import core, deliveries, invoices, mirror, run30, summaries, unchanged, vendor_csv
+from benchmarks import core, deliveries, invoices, mirror, run30, summaries, unchanged, vendor_csv, vendor_way
 from benchmarks.bench import Bench, Outcome
 from benchmarks.report import table
 from benchmarks.server import bench_server
@@ -29,6 +29,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Outcome]]] = {
     "mirror": mirror.run,
     "vendor_csv": vendor_csv.run,
     "deliveries": deliveries.run,
+    "vendor_way": vendor_way.run,
 }
 
 

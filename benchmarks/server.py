@@ -85,13 +85,13 @@ class BenchServer:
         }
 
     @contextmanager
-    def warehouse(self, *, migrated: bool = True) -> Iterator[str]:
-        """The name of a new database, dropped at the end of the block, after a checkpoint.
+    def warehouse(self, *, migrated: bool = True, template: str = TEMPLATE) -> Iterator[str]:
+        """The name of a new database, dropped at the end of the block, after a checkpoint. `template`: to be cloned.
 
         The checkpoint, so that no work pays for the pages that another left behind.
         """
         name = f"warehouse_{next(self._numbers)}"
-        self._postgres.create_database(name, owner=OWNER, template=TEMPLATE if migrated else None)
+        self._postgres.create_database(name, owner=OWNER, template=template if migrated else None)
         if not migrated:
             with self.session(name) as connection, connection.cursor() as cursor:
                 cursor.execute(f"grant create on database {name} to {WRITER}")

@@ -2,7 +2,7 @@
 
 Ours streams the file in chunks and applies all of its rules; pandas and DuckDB hold it whole and apply ten: required
 cells, price, stock, two lengths, category, compare_at_price, weight, image address, the same sku twice. All accept and
-reject the same rows. No database takes part yet: the figures are for reading and checking alone.
+reject the same rows. No database takes part: the figures are for reading and checking alone; `vendor_way` goes on.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ REQUIRED: Final = ("vendor_product_id", "product_name", "category", "sku", "pric
 
 
 def run(bench: Bench) -> Outcome:
-    path = _prepared(bench)
+    path = prepared(bench)
     found: dict[str, list[dict[str, Any]]] = {"ours": [], "pandas": [], "duckdb": []}
     for _ in range(bench.repetitions):
         for engine, results in found.items():
@@ -143,45 +143,68 @@ def _pandas() -> tuple[str, Callable[[str], tuple[int, int]]]:
     import pandas as pd
 
     def work(path: str) -> tuple[int, int]:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-        price, compare = frame["price"], frame["compare_at_price"]
-        amount = pd.to_numeric(price.where(price.str.fullmatch(AMOUNT)))
-        compared = pd.to_numeric(compare.where(compare.str.fullmatch(AMOUNT)))
-        weight = pd.to_numeric(frame["weight_kg"].where(frame["weight_kg"].str.fullmatch(AMOUNT)))
-        broken = {
-            "MISSING_REQUIRED_FIELDS": (frame[list(REQUIRED)] == "").any(axis=1),
-            "INVALID_PRICE": (price != "") & ~(amount > 0),
-            "INVALID_STOCK": (frame["stock_quantity"] != "") & ~frame["stock_quantity"].str.fullmatch(STOCK),
-            "NAME_LENGTH": frame["product_name"].str.len() > 200,
-            "DESCRIPTION_LENGTH": frame["description"].str.len() > 2000,
-            "INVALID_CATEGORY": (frame["category"] != "") & ~frame["category"].isin(CATEGORIES),
-            "COMPARE_AT_PRICE": (compare != "") & (~(compared > 0) | (compared < amount)),
-            "INVALID_WEIGHT": (frame["weight_kg"] != "") & ~(weight > 0),
-            "INVALID_IMAGE_URL": (frame["image_url"] != "") & ~frame["image_url"].str.fullmatch(ADDRESS),
-            "DUPLICATE_SKU": frame["sku"].duplicated() & (frame["sku"] != ""),
-        }
-        reasons = pd.Series("", index=frame.index)
-        for code, flags in broken.items():
-            reasons[flags] += code + " "
-        bad = reasons != ""
-        rejected = frame[bad].assign(reasons=reasons[bad])
-        accepted = frame[~bad].assign(
-            price=amount[~bad],
-            compare_at_price=compared[~bad],
-            weight_kg=weight[~bad],
-            stock_quantity=pd.to_numeric(frame.loc[~bad, "stock_quantity"]),
-        )
+        accepted, rejected = checked_by_pandas(path)
         return len(accepted), len(rejected)
 
     return pd.__version__, work
 
 
+def checked_by_pandas(path: str) -> tuple[Any, Any]:
+    """Accepted rows, typed, and rejected rows as they came with `reasons`; the index is the row's number from 0."""
+    import pandas as pd
+
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    price, compare = frame["price"], frame["compare_at_price"]
+    amount = pd.to_numeric(price.where(price.str.fullmatch(AMOUNT)))
+    compared = pd.to_numeric(compare.where(compare.str.fullmatch(AMOUNT)))
+    weight = pd.to_numeric(frame["weight_kg"].where(frame["weight_kg"].str.fullmatch(AMOUNT)))
+    broken = {
+        "MISSING_REQUIRED_FIELDS": (frame[list(REQUIRED)] == "").any(axis=1),
+        "INVALID_PRICE": (price != "") & ~(amount > 0),
+        "INVALID_STOCK": (frame["stock_quantity"] != "") & ~frame["stock_quantity"].str.fullmatch(STOCK),
+        "NAME_LENGTH": frame["product_name"].str.len() > 200,
+        "DESCRIPTION_LENGTH": frame["description"].str.len() > 2000,
+        "INVALID_CATEGORY": (frame["category"] != "") & ~frame["category"].isin(CATEGORIES),
+        "COMPARE_AT_PRICE": (compare != "") & (~(compared > 0) | (compared < amount)),
+        "INVALID_WEIGHT": (frame["weight_kg"] != "") & ~(weight > 0),
+        "INVALID_IMAGE_URL": (frame["image_url"] != "") & ~frame["image_url"].str.fullmatch(ADDRESS),
+        "DUPLICATE_SKU": frame["sku"].duplicated() & (frame["sku"] != ""),
+    }
+    reasons = pd.Series("", index=frame.index)
+    for code, flags in broken.items():
+        reasons[flags] += code + " "
+    bad = reasons != ""
+    rejected = frame[bad].assign(reasons=reasons[bad])
+    accepted = frame[~bad].assign(
+        price=amount[~bad],
+        compare_at_price=compared[~bad],
+        weight_kg=weight[~bad],
+        stock_quantity=pd.to_numeric(frame.loc[~bad, "stock_quantity"]),
+    )
+
+    return accepted, rejected
+
+
 def _duckdb() -> tuple[str, Callable[[str], tuple[int, int]]]:
     import duckdb
 
+    def work(path: str) -> tuple[int, int]:
+        connection = duckdb.connect()
+        connection.execute(duckdb_query(), {"path": path})
+        counted = connection.execute(
+            "select count(*) filter (where reasons = ''), count(*) filter (where reasons <> '') from checked"
+        ).fetchone()
+        assert counted is not None
+        return counted[0], counted[1]
+
+    return duckdb.__version__, work
+
+
+def duckdb_query() -> str:
+    """Makes the table `checked` of the file $path: text and typed columns, the row's number from 1, and `reasons`."""
     categories = ", ".join("'" + name.replace("'", "''") + "'" for name in CATEGORIES)
     required = " or ".join(f"{name} = ''" for name in REQUIRED)
-    query = f"""
+    return f"""
     create temp table checked as
     with given as (
         select row_number() over () as number, * from read_csv($path, header = true, all_varchar = true,
@@ -207,30 +230,19 @@ def _duckdb() -> tuple[str, Callable[[str], tuple[int, int]]]:
     from amounts
     """  # noqa: S608
 
-    def work(path: str) -> tuple[int, int]:
-        connection = duckdb.connect()
-        connection.execute(query, {"path": path})
-        counted = connection.execute(
-            "select count(*) filter (where reasons = ''), count(*) filter (where reasons <> '') from checked"
-        ).fetchone()
-        assert counted is not None
-        return counted[0], counted[1]
 
-    return duckdb.__version__, work
-
-
-def _prepared(bench: Bench) -> Path:
+def prepared(bench: Bench, rows: int = ROWS) -> Path:
     """The file; generated when there is none yet. One row in ten has quotes, one in twenty a reason to be rejected."""
     FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = FOLDER / f"products-{ROWS}-{VERSION}.csv"
+    path = FOLDER / f"products-{rows}-{VERSION}.csv"
     if path.exists():
         return path
-    bench.say(f"{ROWS:,} products, generated once")
+    bench.say(f"{rows:,} products, generated once")
     partial = path.with_suffix(f".{os.getpid()}.partial")
     generator = random.Random(11)
     with partial.open("w", encoding="utf-8", newline="") as file:
         file.write(HEADER)
-        file.writelines(_line(generator, number) for number in range(ROWS))
+        file.writelines(_line(generator, number) for number in range(rows))
     partial.replace(path)
     return path
 
