@@ -2,7 +2,7 @@
 insert into commerce.corrected_errors (error_id, vendor_id, upload_id)
 select distinct e.error_id, e.vendor_id, s.upload_id
 from commerce.validation_errors as e
-join commerce.staged_rows as s on s.vendor_product_id = e.vendor_product_id
+join commerce.upload_rows as s on s.vendor_product_id = e.vendor_product_id
 where e.vendor_id = %(vendor_id)s
     and e.upload_id <> %(upload_id)s
     and s.upload_id = %(upload_id)s
