@@ -14,7 +14,18 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from benchmarks import core, deliveries, invoices, mirror, run30, summaries, unchanged, vendor_csv, vendor_way
+from benchmarks import (
+    core,
+    deliveries,
+    invoices,
+    mirror,
+    run30,
+    summaries,
+    unchanged,
+    upload_items,
+    vendor_csv,
+    vendor_way,
+)
 from benchmarks.bench import Bench, Outcome
 from benchmarks.report import table
 from benchmarks.server import bench_server
@@ -30,6 +41,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Outcome]]] = {
     "vendor_csv": vendor_csv.run,
     "deliveries": deliveries.run,
     "vendor_way": vendor_way.run,
+    "upload_items": upload_items.run,
 }
 
 
