@@ -24,8 +24,7 @@ def upload(store: UploadStore, path: Path, tenant_id: str, table: str, now: date
     """Put a file where the sensor finds it, `tenants/<tenant>/<table>/<time>_<name>`; the key."""
     key = f"{PREFIX}{tenant_id}/{table}/{now:%Y%m%d_%H%M%S}_{path.name}"
     try:
-        with path.open("rb") as stream:
-            store.put(key, stream, "application/octet-stream")
+        store.put(key, path, "application/octet-stream")
     except OSError as error:
         raise permanent(
             f"delivering {path.name}", found=error.strerror or str(error), do_next="Give the path of a file."
