@@ -70,7 +70,7 @@ load_tenant_data = dg.define_asset_job(
 def tenant_deliveries(
     warehouse: PostgresResource, uploads: UploadsResource
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """One run for up to 50 deliveries; asked for again after half an hour when they are not loaded by then."""
+    """One run for up to 50 deliveries; asked for again after minutes when they are not loaded by then."""
     with warehouse.session("tenant_deliveries") as session, uploads.opened() as store:
         seen = scan(session, store, ledger=DELIVERIES)
         work = request_work(session, ledger=DELIVERIES)
@@ -81,3 +81,33 @@ def tenant_deliveries(
     yield dg.RunRequest(
         run_key=f"deliveries-{first}-{work[-1][0]}:{attempt}", tags={"commerce/deliveries": str(len(work))}
     )
+
+
+audit_anchoring = dg.define_asset_job(
+    "audit_anchoring",
+    selection=dg.AssetSelection.assets("audit_anchors"),
+    tags={"dagster/max_runtime": str(1800)},
+    description="Verifies what the audit trail gained, and anchors it on S3.",
+)
+audit_verification = dg.define_asset_job(
+    "audit_verification",
+    selection=dg.AssetSelection.assets("audit_trail"),
+    tags={"dagster/max_runtime": str(6 * 3600)},
+    description="Verifies the whole audit trail, from the first link on, against all its anchors.",
+)
+audit_anchoring_hourly = dg.ScheduleDefinition(
+    name="audit_anchoring_hourly",
+    job=audit_anchoring,
+    cron_schedule="7 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every hour: an hour is what a cut tail can hide at most.",
+)
+audit_verification_daily = dg.ScheduleDefinition(
+    name="audit_verification_daily",
+    job=audit_verification,
+    cron_schedule="30 2 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every night: what was altered before the newest anchor is found by reading all.",
+)

@@ -8,8 +8,9 @@ from pydantic import Field
 
 from commerce_assets.dynamo import TABLE_NAME, UploadRecords
 from commerce_assets.objects import UploadStore
+from commerce_assets.shoppulse.anchors import AnchorStore
 from resources.aws import aws_client
-from resources.settings import aws_settings, upload_bucket
+from resources.settings import anchor_bucket, aws_settings, upload_bucket
 
 
 class UploadRecordsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -50,6 +51,19 @@ class UploadsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def opened(self) -> Iterator[UploadStore]:
         """The bucket, for the length of the block. Raises MissingSettings when UPLOAD_BUCKET is not set."""
         store = UploadStore(upload_bucket(), aws_settings())
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+class AuditAnchorsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The bucket AUDIT_ANCHOR_BUCKET, else UPLOAD_BUCKET, at AWS_ENDPOINT_URL or in AWS itself."""
+
+    @contextmanager
+    def opened(self) -> Iterator[AnchorStore]:
+        """The bucket, for the length of the block. Raises MissingSettings when neither is set."""
+        store = AnchorStore(anchor_bucket(), aws_settings())
         try:
             yield store
         finally:

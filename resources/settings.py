@@ -27,7 +27,7 @@ from resources.redaction import register_secret
 
 T = TypeVar("T")
 
-Location = Literal["FULLBAY", "ODOO_APN", "COMMERCE", "SHOPPULSE", "MIGRATION"]
+Location = Literal["FULLBAY", "ODOO_APN", "COMMERCE", "SHOPPULSE", "SHOPPULSE_MAINTENANCE", "MIGRATION"]
 DirtyCores = Literal["refund", "charge"]
 
 DEFAULT_SHOP = "default"
@@ -302,6 +302,15 @@ def upload_bucket(env: Mapping[str, str] | None = None) -> str:
     return bucket
 
 
+def anchor_bucket(env: Mapping[str, str] | None = None) -> str:
+    """Return the bucket of the audit anchors: AUDIT_ANCHOR_BUCKET, else UPLOAD_BUCKET. Raises MissingSettings."""
+    source = _AwsSource(env, "reading AUDIT_ANCHOR_BUCKET")
+    name = "AUDIT_ANCHOR_BUCKET" if source.value("AUDIT_ANCHOR_BUCKET") else "UPLOAD_BUCKET"
+    bucket = source.check(name, source.required(name, None), _bucket, "")
+    source.complain()
+    return bucket
+
+
 def embedding_settings(env: Mapping[str, str] | None = None) -> EmbeddingSettings:
     """Return how texts become vectors. EMBEDDING_MODEL is `name` or `name@revision`, and needed with EMBEDDING_URL.
 
@@ -507,7 +516,13 @@ class _AwsSource(_Source):
 
     def __init__(self, env: Mapping[str, str] | None, doing: str) -> None:
         given = os.environ if env is None else env
-        names = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "UPLOAD_BUCKET")
+        names = (
+            "AWS_REGION",
+            "AWS_DEFAULT_REGION",
+            "AWS_ENDPOINT_URL",
+            "UPLOAD_BUCKET",
+            "AUDIT_ANCHOR_BUCKET",
+        )
         keys = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
         super().__init__({name: given[name] for name in (*names, *keys) if name in given}, doing)
 

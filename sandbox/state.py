@@ -50,6 +50,7 @@ LOGINS = {
     "ODOO_APN": ("odoo_apn_etl", "odoo_apn_writer"),
     "COMMERCE": ("commerce_etl", "commerce_writer"),
     "SHOPPULSE": ("shoppulse_api", "shoppulse_app"),
+    "SHOPPULSE_MAINTENANCE": ("shoppulse_maintainer", "shoppulse_maintenance"),
     "ANALYST": ("analyst_login", "analyst"),
 }
 """Prefix in `.env` -> login and the group role of the migrations whose rights it gets."""

@@ -63,8 +63,7 @@ insert into shoppulse.marketing_campaigns (tenant_id, campaign_id, date, channel
                                            conversions, revenue_attributed)
 select %(tenant)s, 'C' || n, date '2026-03-01' + n, 'Email', %(unit)s, 100, 10, 1, %(unit)s * 2
 from generate_series(1, 3) n;
-insert into shoppulse.audit_logs (tenant_id, user_id, action, resource_type)
-values (%(tenant)s, %(prefix)s || '04', 'seen', 'test');
+select shoppulse.audit(%(tenant)s, %(prefix)s || '04', 'seen', 'test', null, null);
 """
 
 

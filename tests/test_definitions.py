@@ -161,6 +161,7 @@ def test_only_dagster_modules_import_dagster() -> None:
         "core_checks.py",
         "shoppulse_checks.py",
         "tenant_data_checks.py",
+        "audit_checks.py",
         "partitions.py",
         "resources.py",
     }

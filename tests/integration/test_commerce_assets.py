@@ -18,7 +18,7 @@ from commerce_assets.automation import incoming_uploads
 from commerce_assets.definitions import defs
 from commerce_assets.dynamo import new_record
 from commerce_assets.objects import UploadStore
-from commerce_assets.resources import UploadRecordsResource, UploadsResource
+from commerce_assets.resources import AuditAnchorsResource, UploadRecordsResource, UploadsResource
 from resources.postgres import PostgresResource
 from resources.settings import AwsSettings, DatabaseSettings
 from sandbox.aws import ensure_bucket
@@ -36,6 +36,7 @@ class Location:
             "warehouse": PostgresResource(location="COMMERCE"),
             "uploads": UploadsResource(),
             "upload_records": UploadRecordsResource(table_name=f"UploadRecords-{bucket}"),
+            "audit_store": AuditAnchorsResource(),
         }
 
     def materialize(self) -> dg.ExecuteInProcessResult:

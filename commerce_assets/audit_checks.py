@@ -1,0 +1,46 @@
+"""Asset checks of ShopPulse's audit trail."""
+
+import dagster as dg
+
+from commerce_assets.assets.audit import audit_anchors, audit_trail
+from commerce_assets.resources import AuditAnchorsResource
+from commerce_assets.shoppulse.audit import verify_database
+from resources.postgres import PostgresResource
+from resources.run_metadata import shown
+
+
+def check_of_chains(
+    asset: dg.AssetsDefinition, description: str, *, since_anchor: bool
+) -> dg.AssetChecksDefinition:
+    """The chains of all tenants against themselves and their anchors; the first fault of each broken one is named."""
+
+    @dg.asset_check(asset=asset, name="audit_chain_is_whole", description=description, blocking=True)
+    def check(warehouse: PostgresResource, audit_store: AuditAnchorsResource) -> dg.AssetCheckResult:
+        chains = links = entries = broken = 0
+        found: list[dict[str, object]] = []
+        connection = warehouse.connection("audit_chain_is_whole")
+        try:
+            with audit_store.opened() as store:
+                for verdict in verify_database(connection, store, since_anchor=since_anchor):
+                    chains, links, entries = chains + 1, links + verdict.links, entries + verdict.entries
+                    if verdict.finding is not None:
+                        broken += 1
+                        found += [vars(verdict.finding)] if len(found) < 10 else []
+        finally:
+            warehouse.let_go(connection)
+        facts = {"chains": chains, "links": links, "entries": entries, "broken": broken, "findings": found}
+        return dg.AssetCheckResult(passed=not broken, metadata=shown(facts))
+
+    return check
+
+
+audit_chain_is_whole = check_of_chains(
+    audit_trail,
+    "From the first link on, no entry was altered, removed or forged, and the chain is what was anchored on S3.",
+    since_anchor=False,
+)
+audit_chain_is_whole_since_anchored = check_of_chains(
+    audit_anchors,
+    "The same since the newest anchor: quick enough for every hour.",
+    since_anchor=True,
+)
