@@ -34,6 +34,18 @@ def check_of_chains(
     return check
 
 
+@dg.asset_check(asset=audit_trail, blocking=True)
+def audit_guards_stand(warehouse: PostgresResource) -> dg.AssetCheckResult:
+    """Triggers that write or keep the audit trail are on, row security is forced: what is not written leaves no gap."""
+    with warehouse.session("audit_guards_stand") as session:
+        checked, failed, examples = session.transaction(
+            lambda: session.run("shoppulse/checks/audit_guards", table="audit_logs"),
+            doing="checking what keeps the audit trail",
+        )[0]
+    facts = {"checked": checked, "failed": failed, "examples": examples or []}
+    return dg.AssetCheckResult(passed=failed == 0, metadata=shown(facts))
+
+
 audit_chain_is_whole = check_of_chains(
     audit_trail,
     "From the first link on, no entry was altered, removed or forged, and the chain is what was anchored on S3.",

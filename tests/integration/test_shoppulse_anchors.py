@@ -1,4 +1,4 @@
-"""Anchors of the audit trail on a stand-in for S3: what only they can tell, and that they cannot be talked out of it."""
+"""Anchors of the audit trail on a stand-in for S3: what only they can tell, and that nobody talks them out of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import dagster as dg
 import pytest
 
 from commerce_assets.assets.audit import audit_anchors, audit_trail
-from commerce_assets.audit_checks import audit_chain_is_whole, audit_chain_is_whole_since_anchored
+from commerce_assets.audit_checks import (
+    audit_chain_is_whole,
+    audit_chain_is_whole_since_anchored,
+    audit_guards_stand,
+)
 from commerce_assets.resources import AuditAnchorsResource
 from commerce_assets.shoppulse import audit
 from commerce_assets.shoppulse.anchors import Anchor, AnchorStore
@@ -18,6 +22,7 @@ from commerce_assets.shoppulse.audit import Anchored, Verdict, anchor_chains, ve
 from resources.failures import PermanentError
 from resources.postgres import PostgresResource
 from resources.settings import AwsSettings
+from resources.sql import statement
 from sandbox.aws import ensure_bucket
 from sandbox.postgres import PostgresServer
 from tests.integration.test_shoppulse_audit import (
@@ -29,7 +34,7 @@ from tests.integration.test_shoppulse_audit import (
     note,
     tamper,
 )
-from tests.shoppulse import ShopPulse
+from tests.shoppulse import ShopPulse, rows, run
 
 
 @pytest.fixture(params=[False, True], ids=["versions", "object lock"])
@@ -201,6 +206,7 @@ DEFINITIONS: list[Any] = [
     audit_anchors,
     audit_chain_is_whole,
     audit_chain_is_whole_since_anchored,
+    audit_guards_stand,
 ]
 
 
@@ -212,7 +218,7 @@ def test_the_assets_run_twice_and_their_checks_pass(store: AnchorStore, resource
     second = dg.materialize(DEFINITIONS, resources=resources)
     (event,) = second.asset_materializations_for_node("audit_anchors")
     assert event.metadata["dagster/row_count"].value == 0
-    assert len(second.get_asset_check_evaluations()) == 2
+    assert len(second.get_asset_check_evaluations()) == 3
 
 
 def test_the_blocking_checks_name_tenant_link_and_entry(
@@ -220,7 +226,9 @@ def test_the_blocking_checks_name_tenant_link_and_entry(
 ) -> None:
     tamper(postgres, trail, f"update shoppulse.audit_logs set details = '{{}}' where {FOURTH}")
     result = dg.materialize(DEFINITIONS, resources=resources, raise_on_error=False)
-    checks = result.get_asset_check_evaluations()
+    checks = [
+        check for check in result.get_asset_check_evaluations() if check.check_name == "audit_chain_is_whole"
+    ]
     assert [check.passed for check in checks] == [False, False]
     assert {check.severity for check in checks} == {dg.AssetCheckSeverity.ERROR}
     for check in checks:
@@ -230,6 +238,31 @@ def test_the_blocking_checks_name_tenant_link_and_entry(
         assert "altered" in finding["what"]
     assert store.newest("T001") is None
     assert store.newest("T002") is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "alter table shoppulse.users disable trigger audit_changes",
+        "alter table shoppulse.users enable trigger audit_changes",
+        "drop trigger refuse_truncate on shoppulse.governance_rules",
+        "alter table shoppulse.audit_logs no force row level security",
+        "drop table shoppulse.audit_open",
+    ],
+)
+def test_a_trigger_that_was_switched_off_is_reported(
+    trail: ShopPulse, postgres: PostgresServer, resources: dict[str, Any], text: str
+) -> None:
+    """What is not written leaves no gap in a chain: a change of users made meanwhile would be known to nobody."""
+    with trail.connection("commerce_etl") as connection:
+        ((guards, failed, _),) = rows(connection, statement("shoppulse/checks/audit_guards"))
+        assert (guards, failed) == (21, 0)
+    with postgres.session(trail.owner.name) as superuser:
+        superuser.autocommit = True
+        run(superuser, text)
+    result = audit_guards_stand(resources["warehouse"])
+    assert isinstance(result, dg.AssetCheckResult)
+    assert not result.passed
 
 
 def test_the_command_verifies_and_says_what_is_broken(

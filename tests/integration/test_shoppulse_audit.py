@@ -310,6 +310,22 @@ def test_what_the_owner_does_to_the_trail_is_found_at_the_very_link(
         assert finding.log_id is not None
 
 
+def test_the_role_that_owns_the_tables_is_found_out_as_well(trail: ShopPulse) -> None:
+    """It can lift what binds it, triggers and forced row security, but not make the chain fit."""
+    with trail.connection(trail.owner.user) as connection:
+        run(connection, "set role shoppulse_owner")
+        text = f"update shoppulse.audit_logs set details = '{{}}' where {FOURTH}"
+        assert refusal(connection, text).pgcode == DENIED
+        for table in ("audit_logs", "audit_chain"):
+            run(connection, f"alter table shoppulse.{table} disable trigger user")
+            run(connection, f"alter table shoppulse.{table} no force row level security")
+        run(connection, text)
+        connection.commit()
+    finding = verified(trail)["T001"].finding
+    assert finding is not None
+    assert (finding.seq, finding.log_id is not None) == (4, True)
+
+
 def test_the_first_fault_is_the_one_that_is_named(trail: ShopPulse, postgres: PostgresServer) -> None:
     later = FOURTH.replace("seq = 4", "seq = 9")
     tamper(postgres, trail, f"delete from shoppulse.audit_logs where {FOURTH} or {later}")
@@ -365,12 +381,14 @@ def test_a_batch_is_one_link(shoppulse: ShopPulse) -> None:
         "select jsonb_agg(jsonb_build_object('action', 'loaded', 'resource_type', 'orders', 'resource_id', 'O' || n,"
         " 'details', jsonb_build_object('n', n))) from generate_series(1, 500) n"
     )
+    before = verified(shoppulse)["T001"].last
     with shoppulse.connection("commerce_etl") as connection, connection:
         assert rows(connection, f"select shoppulse.audit_batch('T001', ({entries}))") == [(500,)]
         assert rows(connection, f"select shoppulse.audit_batch('T001', ({entries}))") == [(500,)]
         assert rows(connection, "select shoppulse.audit_batch('T001', '[]')") == [(0,)]
     verdict = verified(shoppulse)["T001"]
-    assert (verdict.finding, verdict.last.seq, verdict.last.entries) == (None, 2, 1024)
+    assert (verdict.finding, verdict.last.seq) == (None, before.seq + 1)
+    assert verdict.last.entries == before.entries + 1000
 
 
 def in_threads(work: Callable[[int], None], threads: int) -> None:

@@ -10,7 +10,7 @@ from alembic import op
 from resources.migrations import run_sql_files
 
 revision = "0015_shoppulse_audit"
-down_revision = "0012_shoppulse_isolation"
+down_revision = "0014_shoppulse_deliveries"
 
 
 def upgrade() -> None:

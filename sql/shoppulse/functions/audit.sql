@@ -44,6 +44,21 @@ create or replace aggregate shoppulse.audit_roll(p_entry_hash bytea, p_begin byt
     sfunc = shoppulse.audit_roll_step, stype = bytea
 );
 
+do $$
+declare
+    v_routine regprocedure;
+begin
+    for v_routine in
+        select p.oid::regprocedure from pg_catalog.pg_proc p
+        where p.pronamespace = 'shoppulse'::regnamespace
+          and p.proname in ('audit_field', 'audit_content_hash', 'audit_entry_hash', 'audit_link_hash', 'audit_roll_step', 'audit_roll')
+    loop
+        execute format('alter routine %s owner to shoppulse_owner', v_routine);
+        execute format('revoke all on routine %s from public', v_routine);
+    end loop;
+end
+$$;
+
 -- Appends entries to the link that this transaction has open for the tenant. Nobody calls it but the functions below: it believes
 -- what it is told. The plans must go by key: audit_open is small and always half dead rows.
 create or replace function shoppulse.audit_append(p_tenant_id text, p_entries jsonb, p_log_ids uuid[]) returns void

@@ -1,4 +1,4 @@
--- Every change of tenants, users, visibility and governance is on record, whoever makes it. Re-runnable.
+-- Every change of tenants, users, their logins, visibility and governance is on record, whoever makes it. Re-runnable.
 
 -- Arguments of the trigger: the key columns, and the columns whose values may be shown; of any other, only that it changed.
 create or replace function shoppulse.audit_change() returns trigger
@@ -61,6 +61,7 @@ begin
             ('tenants', 'tenant_id', 'tenant_id,tenant_name,industry,plan_tier,country,created_date,is_active'),
             ('tenant_settings', 'tenant_id', 'tenant_id,time_zone,currency'),
             ('users', 'user_id', 'tenant_id,user_id,email,role,region,store_id,is_tenant_admin,status'),
+            ('sql_principals', 'login', 'login,tenant_id,user_id'),
             ('role_metric_visibility', 'role,metric_name', 'id,tenant_id,role,metric_name,is_visible'),
             ('governance_rules', 'user_id,dimension', 'rule_id,tenant_id,user_id,dimension,values')
         ) as v (table_name, key_columns, shown_columns)

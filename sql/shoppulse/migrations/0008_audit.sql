@@ -42,8 +42,9 @@ create unlogged table shoppulse.audit_open (
     link_id uuid not null,
     entries integer not null,
     entries_hash bytea not null,
-    primary key (xid, tenant_id)
+    primary key (tenant_id, xid)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+create index idx_audit_open_xid on shoppulse.audit_open (xid);
 
 do $$
 declare
@@ -58,6 +59,8 @@ begin
     -- The functions chain for whichever tenant is concerned, and read no entry for it: of audit_logs they may only append.
     create policy audit_append on shoppulse.audit_logs for insert to shoppulse_owner with check (true);
     foreach v_table in array array['audit_chain', 'audit_heads', 'audit_open'] loop
+        execute format('create policy tenant_isolation on shoppulse.%I using (tenant_id = (select shoppulse.access_tenant()))'
+                       ' with check (tenant_id = (select shoppulse.access_tenant()))', v_table);
         execute format('create policy audit_functions on shoppulse.%I to shoppulse_owner using (true) with check (true)', v_table);
     end loop;
     -- Who verifies the chain reads all of it.
