@@ -9,6 +9,7 @@ from commerce_assets.assets.catalogue import product_categories
 from commerce_assets.assets.onboarding import (
     error_report,
     products,
+    upload_history,
     upload_records,
     validated_products,
     validation_errors,
@@ -47,6 +48,11 @@ def check_by_sql(name: str, asset: dg.AssetsDefinition, description: str) -> dg.
     return check
 
 
+every_object_has_its_record = check_by_sql(
+    "every_object_has_its_record",
+    upload_history,
+    "Every object that was taken up has its record in the history, of the same vendor; refused ones have none.",
+)
 counts_equal_rows = check_by_sql(
     "counts_equal_rows",
     validation_errors,
