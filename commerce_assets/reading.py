@@ -473,7 +473,8 @@ class _Fatal(Exception):
 
 def _fatal(code: str, message: str) -> _Fatal:
     assert code in FILE_PROBLEMS
-    return _Fatal(Problem(code, message))
+    # It may quote the header, and no database stores a NUL.
+    return _Fatal(Problem(code, _shown(message)))
 
 
 # --- what the file is

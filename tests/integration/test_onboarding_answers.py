@@ -18,6 +18,7 @@ from commerce_assets import submit
 from commerce_assets.answers import VERDICTS
 from commerce_assets.dynamo import PENDING
 from commerce_assets.formulas import neutralised, neutralised_but_numbers
+from commerce_assets.reading import FILE_PROBLEMS
 from resources.settings import AwsSettings, DatabaseSettings
 from tests.integration.test_onboarding import Marketplace
 
@@ -193,7 +194,7 @@ def files(draw: st.DrawFn) -> tuple[list[str], list[list[str]]]:
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
@@ -255,6 +256,48 @@ def test_every_row_of_any_file_ends_once_and_comes_back_as_it_was(
     assert dict(changes) == {
         kind: counted[end] for kind, end in (("insert", "accepted"), ("update", "updated")) if counted[end]
     }
+
+
+LINES = ("P1,A,Books,S1,1,1\n", "P2,B,Books,S2,2,2\n", "P3,C,Books,S3,x,3\n", "P4,short\n")
+ODD = (
+    *"\ud800\udfff\uffff\ufeff\u2028\x85\x1bé价𝄞,\"\n\r'\0\\ {;\t-",
+    *("\r\n", "NULL", "\\N", "\\.", "=1+1", "%s", "$1", "P5", "x" * 300),
+)
+PIECES = st.one_of(st.sampled_from(LINES), st.sampled_from(ODD))
+
+
+@settings(
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    st.lists(PIECES, max_size=30),
+    st.one_of(st.just([]), st.lists(PIECES, max_size=3)),
+    st.sampled_from(["utf-8", "utf-16-le", "utf-16-be", "cp1252", "utf-32"]),
+    st.binary(max_size=4),
+)
+def test_whatever_bytes_come_they_are_answered(
+    market: Marketplace, pieces: list[str], named: list[str], encoding: str, end: bytes
+) -> None:
+    """By verdicts or by a code of the reading; never by a fault of ours, and nothing is left on its way."""
+    header = "vendor_product_id,name,category,sku,price,stock" + "".join(f",{name}" for name in named)
+    text = f"{header}\n{''.join(pieces)}"
+    errors = "replace" if encoding == "cp1252" else "surrogatepass"
+    market.put("VEND001/a.csv", text.encode(encoding, errors) + end)
+    market.run()
+    ((stage, code, upload_id, status),) = market.query(
+        "select stage, failure_code, upload_id, status from commerce.upload_objects"
+        " join upload_history using (upload_id) order by object_id desc limit 1"
+    )
+    assert (stage, code in (None, *FILE_PROBLEMS)) == ("answered", True)
+    assert status != "processing"
+    assert PENDING not in market.records.count_by_status(upload_id)
+    summary = json.loads(last_answer(market)["summary_json"])
+    assert (summary["problem"] or {}).get("code") == code
+    assert market.query("select count(*) from commerce.staged_rows") == [(0,)]
 
 
 def test_a_decimal_comma_is_declared_with_the_upload(

@@ -57,6 +57,7 @@ FILES: dict[str, tuple[bytes | str, str]] = {
     "no header": ("P1,A,Books,S1,1.00,5\n", "NO_HEADER"),
     "wrong columns": ("sku,price\n1,2\n", "MISSING_COLUMNS"),
     "a column twice": (HEADER.strip() + ",sku\n", "DUPLICATE_COLUMNS"),
+    "a column twice with a NUL": (HEADER.strip() + ",a\0,a\0\n", "DUPLICATE_COLUMNS"),
     "an open quote in the header": ('"' + HEADER, "MALFORMED_HEADER"),
     "101 columns": (HEADER.strip() + "".join(f",c{n}" for n in range(95)) + "\n", "TOO_MANY_COLUMNS"),
     "xlsx": (workbook(), "XLSX_FILE"),
