@@ -27,7 +27,7 @@ from tests.conftest import OWNER, ROOT, settings_of
 from tests.integration.test_onboarding import HEADER, Marketplace
 from tests.onboarding_process import Place, started
 
-KILLS = int(os.environ.get("ONBOARDING_KILLS", "6"))
+KILLS = int(os.environ.get("ONBOARDING_KILLS", "4"))
 """How many random moments are tried; ONBOARDING_KILLS=20 is the long form."""
 
 LINE_MEBIBYTES = int(os.environ.get("ONBOARDING_LINE_MEBIBYTES", "50"))
@@ -145,6 +145,7 @@ def warehouses(postgres: PostgresServer, warehouse_template: str) -> Iterator[Ca
         postgres.drop_database(name)
 
 
+@pytest.mark.timeout(1800)
 def test_after_a_kill_at_any_moment_one_more_run_is_an_undisturbed_one(
     opened: Callable[[DatabaseSettings], Runs], warehouses: Callable[[], DatabaseSettings]
 ) -> None:
