@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 TABLE = "commerce.staged_rows"
 _KEYS = ("vendor_product_id", "sku")
 _LISTS = {"codes": "code", "fields": "field", "messages": "message", "fixes": "fix"}
+_ROWS_A_COPY = 10_000
 _SEPARATOR = "\x1f"
 """Between the cells of a valid row: ASCII's unit separator, which hardly any cell has."""
 
@@ -85,7 +86,8 @@ def stage_chunks(
             keys.add(checked.accepted)
             errors = checked.findings.filter(_is_error())
             findings = checked.findings.vstack(refused_findings(chunk.refused))
-            copies.send(_valid(upload_id, header, chunk.frame, checked.accepted, findings))
+            for frame in _valid(upload_id, header, chunk.frame, checked.accepted, findings):
+                copies.send(frame)
             copies.send(_rejected(upload_id, header, chunk, findings))
             codes.update(errors.unique(ROW_NUMBER, keep="first", maintain_order=True)["code"].to_list())
             codes.update(row.code for row in chunk.refused)
@@ -143,13 +145,25 @@ def _is_error() -> pl.Expr:
 
 def _valid(
     upload_id: str, header: Header, read: pl.DataFrame, accepted: pl.DataFrame, findings: pl.DataFrame
+) -> Iterator[pl.DataFrame]:
+    """The rows that passed, as the table has them: typed values, and the vendor's cells as one text. In small frames:
+    each of a chunk's texts exists three times on its way, and a whole chunk's took 40 MB."""
+    import polars as pl
+
+    if accepted.height < read.height:
+        read = read.filter(pl.col(ROW_NUMBER).is_in(accepted[ROW_NUMBER].implode()))
+    warnings = _warnings(findings)
+    for start in range(0, accepted.height, _ROWS_A_COPY):
+        part = slice(start, start + _ROWS_A_COPY)
+        yield _valid_part(upload_id, header, read[part], accepted[part], warnings)
+
+
+def _valid_part(
+    upload_id: str, header: Header, read: pl.DataFrame, accepted: pl.DataFrame, warnings: pl.DataFrame
 ) -> pl.DataFrame:
-    """The rows that passed, as the table has them: typed values, and the vendor's cells as one text."""
     import polars as pl
 
     numbers = pl.col(ROW_NUMBER).cast(pl.Int64)
-    if accepted.height < read.height:
-        read = read.filter(pl.col(ROW_NUMBER).is_in(accepted[ROW_NUMBER].implode()))
     joined = read.select(cells=pl.concat_str(pl.col(header.columns).fill_null(""), separator=_SEPARATOR))
     cells, original = joined["cells"], None
     # One more separator than there should be: a cell has one, which no text of joined cells can tell.
@@ -159,7 +173,6 @@ def _valid(
     rows = accepted.select(
         numbers, *COLUMNS, record_id=_record_id(), verdict=pl.lit("valid"), upload_id=pl.lit(upload_id)
     ).with_columns(cells.alias("cells"))
-    warnings = _warnings(findings)
     if warnings.height:
         rows = rows.join(warnings, on=ROW_NUMBER, how="left", maintain_order="left")
     if original is not None:

@@ -109,6 +109,17 @@ def test_of_a_file_that_cannot_be_read_nothing_is_staged(session: Session) -> No
     assert rows(session, "1") == []
 
 
+def test_a_copy_that_fails_ends_the_staging(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches are copied by a thread of their own, whose failure nobody would hear of."""
+
+    def fail(*_args: Any, **_options: Any) -> int:
+        raise ConnectionError("gone")
+
+    monkeypatch.setattr(session, "copy", fail)
+    with pytest.raises(ConnectionError, match="gone"):
+        stage(session, (HEADER + "P1,A,Books,S1,1,1,\n").encode())
+
+
 def test_staging_again_replaces_what_was_staged(session: Session) -> None:
     content = (HEADER + "P1,A,Books,S1,1,1,\n").encode()
     stage(session, content)

@@ -56,6 +56,11 @@ from commerce.staged_rows as s
 join commerce.upload_history as h on h.upload_id = s.upload_id
 left join commerce.row_outcomes as o on o.upload_id = s.upload_id and o.row_number = s.row_number;
 
+-- Since this revision an `insert` in product_changes has neither before nor after: what came is the product as it is, less what later
+-- entries say.
+comment on column commerce.product_changes.after is
+    'the changed columns as they became; null for an insert and when there is no product any more';
+
 -- The function is called only where it has something to do: a call for each of a million new products is a tenth of writing them.
 drop trigger update_product_status_on_stock_change on commerce.products;
 create trigger update_product_status_on_stock_change before insert or update of stock_quantity on commerce.products
