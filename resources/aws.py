@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from resources.failures import PermanentError, PipelineError, transient
@@ -59,6 +60,7 @@ class AwsRefusal(PermanentError):
 def aws_client(service: str, settings: AwsSettings, *, connections: int = 10) -> Any:
     """A client for a service such as "dynamodb", for use by several threads at once. The caller closes it."""
     import boto3  # type: ignore[import-untyped]
+    import botocore.session  # type: ignore[import-untyped]
     from botocore.config import Config  # type: ignore[import-untyped]
 
     # botocore writes signed headers and whole requests at DEBUG, so keys and vendors' data.
@@ -71,10 +73,25 @@ def aws_client(service: str, settings: AwsSettings, *, connections: int = 10) ->
         retries={"total_max_attempts": 1},
         max_pool_connections=connections,
     )
-    # A session of its own: the default one keeps the credentials of whoever asked first in this process.
-    return boto3.Session().client(
+    # A session of its own: the default one keeps the credentials of whoever asked first in this process. Not so the
+    # descriptions of the services: reading them anew took 0.06 to 0.27 s of CPU a client, 4 s of the 5 of a run.
+    session = botocore.session.Session()
+    loader = _descriptions()
+    session.register_component("data_loader", loader)
+    client = boto3.Session(botocore_session=session).client(
         service, region_name=settings.region, endpoint_url=settings.endpoint_url, config=config
     )
+    # boto3 adds its folder once for each session.
+    loader.search_paths[:] = dict.fromkeys(loader.search_paths)
+    return client
+
+
+@cache
+def _descriptions() -> Any:
+    """botocore's reader of what services and calls there are; it remembers what it has read."""
+    from botocore.loaders import create_loader  # type: ignore[import-untyped]
+
+    return create_loader()
 
 
 def ask(call: Callable[[], T], *, doing: str) -> T:
