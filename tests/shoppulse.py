@@ -102,6 +102,11 @@ POOLERS = [TransactionPooler.name] + ([PgBouncer.name] if pgbouncer() else [])
 """Ours always, PgBouncer where it is installed; the test's name says which it was."""
 
 
+def pytest_report_header() -> str:
+    """Which pooler the attacks go through."""
+    return f"transaction poolers of the ShopPulse tests: {', '.join(POOLERS)}"
+
+
 @pytest.fixture(scope="session")
 def shoppulse_logins(postgres: PostgresServer, warehouse_template: str) -> None:
     """The logins of LOGINS, made once a session: roles belong to the server."""

@@ -6,6 +6,8 @@ security has to hold alone. T001 is the attacker's own tenant, T002 the other on
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import io
 import time
 from collections.abc import Iterator
@@ -214,11 +216,29 @@ def test_no_function_takes_another_tenant_as_an_argument(pooled: Pooled) -> None
             ), call
 
 
+def test_functions_that_take_a_tenant_ask_whether_one_may_name_it(granted: Pooled) -> None:
+    """Not being granted them is one lock; this is the other, should one of them ever be."""
+    with granted.direct.connection(granted.owner.user) as owner, owner:
+        run(owner, "grant execute on function shoppulse.administer(text) to shoppulse_app")
+    with granted.connection() as app:
+        for text in ("select shoppulse.administer('T002')", "select shoppulse.administer('T001')"):
+            with app:
+                assert isinstance(refusal(app, text), psycopg2.errors.InsufficientPrivilege), text
+                assert rows(app, SEES) == [(None, 0)]
+            with entered(app, *ME):
+                assert isinstance(refusal(app, text), psycopg2.errors.InsufficientPrivilege), text
+                assert rows(app, SEES) == [("T001", 12)]
+
+
 def test_a_context_set_by_hand_is_worth_nothing(granted: Pooled) -> None:
     """A setting can be written by anybody, also for the whole session and so for the next client of the connection."""
     with granted.connection() as app, entered(app, *ME):
         ((mine,),) = rows(app, "select current_setting('shoppulse.access')")
+        ((mark,),) = rows(app, "select shoppulse.challenge()")
+        text = "tests-1." + mine[64:].partition(".")[2].replace("T001", "T002")
         forged = (
+            # As somebody could who issues tokens: their key signs no contexts.
+            hmac.new(KEY.secret, bytes.fromhex(mark) + text.encode(), hashlib.sha256).hexdigest() + text,
             "T002",
             '{"t": "T002", "u": "U201"}',
             mine.replace("T001", "T002"),
@@ -244,7 +264,15 @@ def test_a_context_set_by_hand_is_worth_nothing(granted: Pooled) -> None:
                     app, "select shoppulse.access_values('region'), shoppulse.access_narrowed('{region}')"
                 ) == [([], True)]
                 run(app, "rollback to savepoint here")
-        assert rows(app, "select shoppulse.access_tenant()") == [("T001",)]
+        for name in (
+            "app.tenant_id",
+            "app.tenant",
+            "shoppulse.tenant_id",
+            "rls.tenant_id",
+            "request.jwt.claims",
+        ):
+            run(app, "select set_config(%s, 'T002', false)", (name,))
+        assert rows(app, "select distinct tenant_id from shoppulse.orders") == [("T001",)]
     with granted.connection() as app, app:
         run(app, "select set_config('shoppulse.access', %s, false)", (mine,))
         run(app, "select set_config('app.tenant_id', 'T002', false)")
@@ -594,6 +622,9 @@ def test_a_context_taken_away_within_a_query_lifts_no_narrowing(granted: Pooled)
         )
     with granted.connection() as app:
         for text in (
+            # The tenant is the first key of the index; the second one takes the context away; then comes the rest.
+            "select region from shoppulse.orders"
+            " where order_id = (select 'O1' || set_config('shoppulse.access', '', true))",
             "select distinct region from (select set_config('shoppulse.access', '', true)) s, shoppulse.orders",
             "select distinct o.region from shoppulse.orders a,"
             " lateral (select set_config('shoppulse.access', '', true) || a.order_id) s (x), shoppulse.orders o",
@@ -603,6 +634,7 @@ def test_a_context_taken_away_within_a_query_lifts_no_narrowing(granted: Pooled)
             " where set_config('shoppulse.access', '', true) = ''",
         ):
             with entered(app, *ME):
+                run(app, "set local enable_seqscan = off")
                 assert set(rows(app, text)) <= {("NA",)}, text
 
 
@@ -631,6 +663,19 @@ def test_people_with_sql_access_are_who_their_login_is(granted: Pooled) -> None:
                 assert isinstance(refusal(reader, statement), psycopg2.errors.InsufficientPrivilege), (
                     statement
                 )
+    # Nor does a token, should such a login be an application's as well.
+    with granted.direct.connection(granted.owner.user) as owner, owner:
+        run(
+            owner,
+            "grant execute on function shoppulse.challenge(), shoppulse.try_enter(text) to shoppulse_reader",
+        )
+    with granted.connection("reader_one") as reader, reader:
+        run(reader, "select shoppulse.try_enter(%s)", (token_for(reader, "T002", "U201"),))
+        assert rows(reader, "select shoppulse.access_tenant(), shoppulse.access_user()") == [ME]
+        for table in BASE_TABLES:
+            assert rows(reader, f"select tenant_id from shoppulse.{table} where tenant_id <> 'T001'") == [], (
+                table
+            )
     with granted.direct.tenant("T001") as owner:
         run(owner, "update shoppulse.users set status = 'Inactive' where user_id = 'U101'")
     with granted.connection("reader_one") as reader, reader:
