@@ -288,6 +288,65 @@ def _open_to_all(folder: Path) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
+class WireClient:
+    """A client of our own pooler that says what it wants in messages of the extended protocol, as most drivers do."""
+
+    def __init__(self, port: int, user: str, database: str) -> None:
+        self._socket = socket.create_connection((LOCALHOST, port), 10)
+        words = b"".join(word.encode() + b"\0" for word in ("user", user, "database", database))
+        startup = struct.pack("!I", 196608) + words + b"\0"
+        self._socket.sendall(struct.pack("!I", len(startup) + 4) + startup)
+        self._answer()
+
+    def simple(self, text: str) -> list[str]:
+        """Send one Query; the first column of its rows."""
+        self._send(b"Q", text.encode() + b"\0")
+        return self._answer()
+
+    def prepare(self, name: str, text: str) -> None:
+        """Parse a named statement without parameters."""
+        self._send(b"P", name.encode() + b"\0" + text.encode() + b"\0\0\0")
+        self._send(b"S", b"")
+        self._answer()
+
+    def execute(self, name: str) -> list[str]:
+        """Bind a named statement, whoever has parsed it, and execute it; the first column of its rows."""
+        self._send(b"B", b"\0" + name.encode() + b"\0" + bytes(6))
+        self._send(b"E", bytes(5))
+        self._send(b"S", b"")
+        return self._answer()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _send(self, kind: bytes, body: bytes) -> None:
+        self._socket.sendall(kind + struct.pack("!I", len(body) + 4) + body)
+
+    def _read(self, size: int) -> bytes:
+        found = b""
+        while len(found) < size:
+            part = self._socket.recv(size - len(found))
+            if not part:
+                raise ConnectionError("the pooler has closed the connection")
+            found += part
+        return found
+
+    def _answer(self) -> list[str]:
+        values, error = [], None
+        while True:
+            kind, length = struct.unpack("!cI", self._read(5))
+            body = self._read(length - 4)
+            if kind == b"D":
+                (size,) = struct.unpack("!i", body[2:6])
+                values.append("" if size < 0 else body[6 : 6 + size].decode())
+            elif kind == b"E":
+                error = body.decode()
+            elif kind == b"Z":
+                if error:
+                    raise RuntimeError(error)
+                return values
+
+
 @contextlib.contextmanager
 def closing_pooler(pooler: TransactionPooler | PgBouncer) -> Iterator[TransactionPooler | PgBouncer]:
     """Close it at the end of the block."""

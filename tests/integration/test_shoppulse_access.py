@@ -324,3 +324,28 @@ def test_the_owner_administers_one_tenant_until_the_transaction_ends(shoppulse: 
                 assert refusal(owner, "select shoppulse.administer(%s)", (nobody,)).pgcode == "42501"
         with owner:
             assert tenants(owner) == []
+
+
+def test_keys_are_made_installed_listed_and_retired_by_command(
+    shoppulse: ShopPulse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owner = shoppulse.owner
+    for name in ("host", "port", "name", "user", "password", "sslmode"):
+        monkeypatch.setenv(f"DB_{name.upper()}", str(getattr(owner, name)))
+    monkeypatch.chdir("/")  # no .env
+    assert tokens.main(["new", "by-command"]) == 0
+    name, _, setting = capsys.readouterr().out.strip().partition("=")
+    monkeypatch.setenv(name, setting)
+    for said in ("installed", "is installed already"):
+        assert tokens.main(["install"]) == 0
+        assert capsys.readouterr().out == f"by-command {said}\n"
+    with shoppulse.connection() as app, tokens.entered(app, tokens.token_key(), "T001", "U101"):
+        assert rows(app, WHO)[0][0] == "T001"
+    assert tokens.main(["retire", "by-command"]) == 0
+    assert tokens.main(["retire", "by-command"]) == 2
+    assert tokens.main(["list"]) == 0
+    lines = [line.replace(" of ", ": ").split(": ") for line in capsys.readouterr().out.splitlines()[-2:]]
+    assert [(line[0], line[2][:7]) for line in lines] == [("tests-1", "in use"), ("by-command", "retired")]
+    monkeypatch.setenv(name, "by-command:too short")
+    assert tokens.main(["install"]) == 1
+    assert "reading SHOPPULSE_TOKEN_KEY" in capsys.readouterr().err

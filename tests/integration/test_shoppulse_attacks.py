@@ -6,11 +6,13 @@ security has to hold alone. T001 is the attacker's own tenant, T002 the other on
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import io
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
@@ -18,10 +20,13 @@ import psycopg2.errors
 import pytest
 
 from commerce_assets.shoppulse import tokens
+from tests.pooler import TransactionPooler, WireClient, closing_pooler
 from tests.shoppulse import KEY, Pooled, entered, refusal, rows, run, token_for
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
+
+    from sandbox.postgres import PostgresServer
 
 ME = ("T001", "U101")
 SEES = "select shoppulse.access_tenant(), (select count(*) from shoppulse.orders)"
@@ -325,6 +330,35 @@ def test_a_prepared_statement_shows_each_tenant_its_own(granted: Pooled) -> None
                 assert rows(app, "execute mine") == [(12,)]
         with app:
             assert rows(app, "execute every") == []
+
+
+def test_a_statement_that_a_driver_has_prepared_shows_each_tenant_its_own(
+    granted: Pooled, postgres: PostgresServer
+) -> None:
+    """Most drivers prepare by message; in a pooler that knows no better the name is there for the next client."""
+    pooler = TransactionPooler(postgres.port)
+    with closing_pooler(pooler):
+        through = Pooled(dataclasses.replace(granted.owner, port=pooler.port), granted.direct)
+        with through.connection():
+            pass  # gives the password of the one server connection
+        victim, app = (WireClient(pooler.port, "shoppulse_api", granted.owner.name) for _ in range(2))
+        with closing(victim), closing(app):
+            for client, (tenant_id, user_id) in (
+                (victim, ("T002", "U201")),
+                (app, ME),
+                (victim, ("T002", "U201")),
+            ):
+                client.simple("begin")
+                (challenge,) = client.simple("select shoppulse.challenge()")
+                client.simple(f"select shoppulse.enter('{tokens.issue(KEY, tenant_id, user_id, challenge)}')")
+                if "every" not in client.simple("select name from pg_prepared_statements"):
+                    client.simple("set plan_cache_mode = force_generic_plan")
+                    client.prepare("every", "select distinct tenant_id from shoppulse.orders")
+                for _ in range(6):
+                    assert client.execute("every") == [tenant_id]
+                client.simple("commit")
+            assert app.execute("every") == []
+        assert pooler.handed_on >= 3
 
 
 def test_a_refused_row_does_not_say_whether_it_exists(granted: Pooled) -> None:
