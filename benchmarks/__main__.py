@@ -20,6 +20,7 @@ from benchmarks import (
     invoices,
     mirror,
     run30,
+    shoppulse,
     summaries,
     unchanged,
     upload_items,
@@ -42,6 +43,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Outcome]]] = {
     "deliveries": deliveries.run,
     "vendor_way": vendor_way.run,
     "upload_items": upload_items.run,
+    "shoppulse": shoppulse.run,
 }
 
 
@@ -50,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; all without")
     parser.add_argument("--repetitions", type=int, default=3, help="of everything (default 3)")
-    parser.add_argument("--scale", type=float, default=1, help="of the mirrored tables (default 1)")
+    parser.add_argument(
+        "--scale", type=float, default=1, help="of the mirrored tables and the tenants' orders (default 1)"
+    )
     chosen = parser.parse_args(arguments)
     names = tuple(dict.fromkeys(chosen.names)) or tuple(BENCHMARKS)
     if unknown := [name for name in names if name not in BENCHMARKS]:

@@ -25,8 +25,13 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 OWNER, WRITER, ODOO_APN_WRITER = "warehouse_owner", "fullbay_etl", "odoo_apn_etl"
-COMMERCE_WRITER = "commerce_etl"
-GROUPS = {WRITER: "fullbay_writer", ODOO_APN_WRITER: "odoo_apn_writer", COMMERCE_WRITER: "commerce_writer"}
+COMMERCE_WRITER, APPLICATION = "commerce_etl", "shoppulse_api"
+GROUPS = {
+    WRITER: "fullbay_writer",
+    ODOO_APN_WRITER: "odoo_apn_writer",
+    COMMERCE_WRITER: "commerce_writer",
+    APPLICATION: "shoppulse_app",
+}
 TEMPLATE = "warehouse_template"
 SETTINGS = {
     "fsync": "on",
