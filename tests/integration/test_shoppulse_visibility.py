@@ -220,6 +220,22 @@ def test_whoever_is_narrowed_sees_no_campaigns(filled: ShopPulse) -> None:
     assert explained == [(False, "NARROWED_AWAY")]
 
 
+def test_maintenance_erases_every_cell_of_the_tenant_it_is_in_and_no_other(filled: ShopPulse) -> None:
+    """It has no list of metrics: under the users' policy an erasure would leave all cells, and say that it is done."""
+    tables = ("tenant_daily_metrics", "campaign_metrics", "changed_days", "metric_states")
+    with filled.connection("keeper") as keeper, keeper:
+        assert rows(keeper, "select count(*) from shoppulse.tenant_daily_metrics") == [(0,)]
+        run(keeper, "select shoppulse.administer('T001')")
+        for table in tables:
+            run(keeper, f"delete from shoppulse.{table}")
+    with pipeline(filled) as session:
+        for table in tables:
+            left = {
+                tenant for (tenant,) in rows(session.connection, f"select tenant_id from shoppulse.{table}")
+            }
+            assert left == ({"T002"} if table != "changed_days" else set())
+
+
 # -- why
 
 

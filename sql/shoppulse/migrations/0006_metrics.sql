@@ -106,18 +106,23 @@ begin
 end
 $$;
 create policy tenant_isolation on shoppulse.tenant_daily_metrics
-    to shoppulse_owner, shoppulse_app, shoppulse_reader, shoppulse_maintenance
+    to shoppulse_owner, shoppulse_app, shoppulse_reader
     using (tenant_id = (select shoppulse.access_tenant()) and metric_name = any ((select shoppulse.access_metrics())::text[]));
 create policy narrowing on shoppulse.tenant_daily_metrics as restrictive
-    to shoppulse_owner, shoppulse_app, shoppulse_reader, shoppulse_maintenance
+    to shoppulse_owner, shoppulse_app, shoppulse_reader
     using (shoppulse.within_narrowing((select shoppulse.access_narrowing()), region, store_id) is not false);
 -- A campaign is of no region, store or team: whoever is narrowed sees none.
 create policy tenant_isolation on shoppulse.campaign_metrics
-    to shoppulse_owner, shoppulse_app, shoppulse_reader, shoppulse_maintenance
+    to shoppulse_owner, shoppulse_app, shoppulse_reader
     using (tenant_id = (select shoppulse.access_tenant()) and metric_name = any ((select shoppulse.access_metrics())::text[]));
 create policy narrowing on shoppulse.campaign_metrics as restrictive
-    to shoppulse_owner, shoppulse_app, shoppulse_reader, shoppulse_maintenance
+    to shoppulse_owner, shoppulse_app, shoppulse_reader
     using ((select shoppulse.access_narrowing()) is null);
+-- Export and erasure of a tenant take every cell: who maintains is in the tenant, and has no list of metrics.
+create policy maintenance on shoppulse.tenant_daily_metrics to shoppulse_maintenance
+    using (tenant_id = (select shoppulse.access_tenant()));
+create policy maintenance on shoppulse.campaign_metrics to shoppulse_maintenance
+    using (tenant_id = (select shoppulse.access_tenant()));
 create policy tenant_isolation on shoppulse.changed_days to shoppulse_owner, shoppulse_maintenance
     using (tenant_id = (select shoppulse.access_tenant()));
 create policy tenant_isolation on shoppulse.metric_states to shoppulse_owner, shoppulse_maintenance
@@ -125,6 +130,8 @@ create policy tenant_isolation on shoppulse.metric_states to shoppulse_owner, sh
 
 grant select on shoppulse.metrics, shoppulse.metric_identities to commerce_writer, shoppulse_app, shoppulse_reader;
 grant select on shoppulse.tenant_daily_metrics, shoppulse.campaign_metrics to shoppulse_app, shoppulse_reader;
+grant select, delete on shoppulse.tenant_daily_metrics, shoppulse.campaign_metrics, shoppulse.changed_days, shoppulse.metric_states
+    to shoppulse_maintenance;
 -- The pipeline reports which hidden metrics a tenant's visible ones give away.
 grant select on shoppulse.role_metric_visibility to commerce_writer;
 create policy pipeline on shoppulse.role_metric_visibility for select to commerce_writer using (true);
