@@ -128,6 +128,30 @@ class Loaded:
         }
 
 
+class _Keys:
+    """Whether a key came twice, by eight bytes of each: where all differ the database need not look at every row again.
+
+    Equal ones may still be two keys, and there may be too many to remember: then the database has the word.
+    """
+
+    MOST = 3_000_000
+
+    def __init__(self) -> None:
+        self._seen: list[pl.Series] = []
+        self._count = 0
+
+    def add(self, keys: pl.Series) -> None:
+        self._count += len(keys)
+        self._seen = [*self._seen, keys.hash()] if self._count <= self.MOST else []
+
+    def may_repeat(self) -> bool:
+        import polars as pl
+
+        if self._count > self.MOST:
+            return True
+        return bool(self._seen) and pl.concat(self._seen).n_unique() < self._count
+
+
 class _Refusal(Exception):
     """The whole file is refused; what its transaction did so far is undone."""
 
@@ -261,10 +285,12 @@ def _load_file(run: Loading, delivery: Delivery) -> Loaded:
     newer = _run(run, "newer_deliveries", tenant_id=delivery.tenant.tenant_id, object_id=delivery.object_id)
     _run(run, f"stage_{run.table.name}")
     _run(run, "stage_refused")
-    columns = _stage_file(run, delivery, loaded)
+    columns, keys = _stage_file(run, delivery, loaded)
     if newer:
         _note_newer_keys(run, delivery, newer)
-    _put_aside(run, delivery, loaded, _from_file(run, delivery))
+        ((overtaken,),) = _run(run, "remove_overtaken")
+        loaded.overtaken = int(overtaken)
+    _put_aside(run, delivery, loaded, _from_file(run, delivery), repeated=keys.may_repeat())
     stored, unchanged = _store(run, delivery, columns)
     ((kept,),) = _run(
         run, "quarantine_refused", tenant_id=delivery.tenant.tenant_id, table_name=run.table.name,
@@ -276,13 +302,15 @@ def _load_file(run: Loading, delivery: Delivery) -> Loaded:
     return loaded
 
 
-def _stage_file(run: Loading, delivery: Delivery, loaded: Loaded) -> tuple[str, ...]:
-    """Copy the rows that pass the rules into the staging table and the others beside it; the columns of the file."""
+def _stage_file(run: Loading, delivery: Delivery, loaded: Loaded) -> tuple[tuple[str, ...], _Keys]:
+    """Copy the rows that pass the rules into the staging table and the others beside it; columns and keys."""
+    keys = _Keys()
 
     def work() -> Iterator[tuple[Sequence[str], bytes, bytes, int]]:
         for checked, rows in _checked(file, delivery.tenant):
             loaded.codes.update(checked.refused["code"].to_list())
             loaded.flags.update(checked.flags)
+            keys.add(checked.accepted[run.table.key])
             yield checked.accepted.columns, _csv(checked.accepted), _csv(checked.refused), rows
 
     with _reading(run, delivery.version) as file:
@@ -292,7 +320,7 @@ def _stage_file(run: Loading, delivery: Delivery, loaded: Loaded) -> tuple[str, 
                 _copy(run, "pg_temp.staged", names, accepted)
             if refused:
                 run.session.copy("pg_temp.refused", REFUSED, refused, csv=True)
-    return file.columns
+    return file.columns, keys
 
 
 def _checked(file: DeliveryFile, tenant: Tenant) -> Iterator[tuple[Checked, int]]:
@@ -322,15 +350,15 @@ def _note_newer_keys(run: Loading, delivery: Delivery, newer: Iterable[tuple[Any
             ) from refusal
 
 
-def _put_aside(run: Loading, delivery: Delivery, loaded: Loaded, texts: Iterable[pl.DataFrame]) -> None:
+def _put_aside(
+    run: Loading, delivery: Delivery, loaded: Loaded, texts: Iterable[pl.DataFrame], *, repeated: bool
+) -> None:
     """Take the rows out of the staging table that only all of them together, or the database, can refuse."""
     tenant_id = delivery.tenant.tenant_id
-    ((overtaken,),) = _run(run, "remove_overtaken")
-    loaded.overtaken += int(overtaken)
     _run(
         run, "settle_overtaken", tenant_id=tenant_id, table_name=run.table.name, object_id=delivery.object_id
     )
-    aside = _count(run, "put_aside_repeated")
+    aside = _count(run, "put_aside_repeated") if repeated else 0
     if aside:
         _run(run, "remove_put_aside")
     if run.table.needs_order:
@@ -432,7 +460,7 @@ def _replay(run: Loading, delivery: Delivery, *, by_hand: bool) -> Loaded:
             _copy(run, "pg_temp.staged", checked.accepted.columns, _csv(checked.accepted))
             run.session.copy("pg_temp.refused", REFUSED, _csv(checked.refused), csv=True)
         texts = _from_quarantine(run, delivery, by_hand=by_hand)
-        _put_aside(run, delivery, loaded, texts)
+        _put_aside(run, delivery, loaded, texts, repeated=True)
         stored, unchanged = _store(run, delivery, delivery.columns)
         keys = {"tenant_id": delivery.tenant.tenant_id, "object_id": delivery.object_id}
         _run(run, "settle_replayed", **keys)

@@ -1,12 +1,14 @@
--- The days whose metrics are to be computed again: the promised day, old and new, and the day of the order. Waits for a refresh that is taking
--- the same day's note away: a note that is there already is written again, so that no change is missed.
+-- The days whose metrics are to be computed again: the promised day, old and new, and the day of the order.
+-- A note that is there already is written again, which waits for a refresh that is taking it away: no change is missed.
 insert into shoppulse.changed_days (tenant_id, source, day)
 select %(tenant_id)s, source, day
 from (
-    select 'fulfillment' as source, s.promised_delivery_date as day
-    from pg_temp.staged s
-    left join pg_temp.found f on f.row_number = s.row_number
-    where f.differs is distinct from false
+    select 'fulfillment' as source, day
+    from (
+        select distinct s.promised_delivery_date as day
+        from pg_temp.staged s
+        where not exists (select from pg_temp.found f where f.row_number = s.row_number and not f.differs)
+    ) n
     union
     select 'fulfillment', f.old_day
     from pg_temp.found f
@@ -15,8 +17,7 @@ from (
     select 'orders', o.order_date
     from pg_temp.staged s
     join shoppulse.orders o on o.tenant_id = %(tenant_id)s and o.order_id = s.row_key
-    left join pg_temp.found f on f.row_number = s.row_number
-    where f.differs is distinct from false
+    where not exists (select from pg_temp.found f where f.row_number = s.row_number and not f.differs)
 ) d
 where day is not null
 order by source, day

@@ -1,13 +1,15 @@
 -- The days whose metrics are to be computed again: of orders that came or changed, old day and new; of an order
--- that moved to another region or store also the day that its delivery was promised for. Waits for a refresh that is taking
--- the same day's note away: a note that is there already is written again, so that no change is missed.
+-- that moved to another region or store also the day that its delivery was promised for.
+-- A note that is there already is written again, which waits for a refresh that is taking it away: no change is missed.
 insert into shoppulse.changed_days (tenant_id, source, day)
 select %(tenant_id)s, source, day
 from (
-    select 'orders' as source, s.order_date as day
-    from pg_temp.staged s
-    left join pg_temp.found f on f.row_number = s.row_number
-    where f.differs is distinct from false
+    select 'orders' as source, day
+    from (
+        select distinct s.order_date as day
+        from pg_temp.staged s
+        where not exists (select from pg_temp.found f where f.row_number = s.row_number and not f.differs)
+    ) n
     union
     select 'orders', f.old_day
     from pg_temp.found f
