@@ -49,7 +49,9 @@ def described(table: str) -> dict[str, Any]:
     }
 
 
-@dg.asset(**described("tenant_daily_metrics"))
+@dg.asset(
+    deps=["tenant_orders", "tenant_fulfillment", "tenant_order_costs"], **described("tenant_daily_metrics")
+)
 def tenant_daily_metrics(
     context: dg.AssetExecutionContext, config: RefreshConfig, warehouse: PostgresResource
 ) -> dg.MaterializeResult:
@@ -60,7 +62,7 @@ def tenant_daily_metrics(
     return _refreshed(context, config, warehouse, "tenant_daily_metrics")
 
 
-@dg.asset(**described("campaign_metrics"))
+@dg.asset(deps=["tenant_campaigns"], **described("campaign_metrics"))
 def campaign_metrics(
     context: dg.AssetExecutionContext, config: RefreshConfig, warehouse: PostgresResource
 ) -> dg.MaterializeResult:
