@@ -53,6 +53,14 @@ order_costs_add_up = _check(
     "order_costs_add_up", tenant_order_costs, ROWS, "deliveries_add_up", "order_costs"
 )
 no_delivery_is_stuck = _check("no_delivery_is_stuck", tenant_orders, STUCK, "no_delivery_is_stuck", "orders")
+no_file_was_refused = _check(
+    "no_file_was_refused",
+    tenant_orders,
+    "No file of the last week, of any table, was refused.",
+    "no_file_was_refused",
+    "orders",
+    warns=True,
+)
 orders_are_not_in_quarantine = _check(
     "orders_are_not_in_quarantine", tenant_orders, KEPT, "nothing_in_quarantine", "orders", warns=True
 )

@@ -268,6 +268,10 @@ def test_a_row_of_another_tenant_is_refused_by_each_key(tenants: Tenants) -> Non
     [
         ("T009/orders/a.csv", GOOD, "UNKNOWN_TENANT"),
         ("t001/orders/a.csv", GOOD, "UNKNOWN_TENANT"),
+        ("T'001/orders/a.csv", GOOD, "UNKNOWN_TENANT"),
+        ("T001%/orders/a.csv", GOOD, "UNKNOWN_TENANT"),
+        (f"{'T' * 500}/orders/a.csv", GOOD, "UNKNOWN_TENANT"),
+        ("/orders/a.csv", GOOD, "UNKNOWN_TENANT"),
         ("T003/orders/a.csv", GOOD, "INACTIVE_TENANT"),
         ("T001/refunds/a.csv", GOOD, "UNKNOWN_TABLE"),
         ("T001/orders.csv", GOOD, "UNKNOWN_TABLE"),
@@ -347,6 +351,21 @@ def test_each_refused_row_has_a_code_and_its_text_as_it_came(tenants: Tenants) -
         ({"order_id": "O7", "order_date": "2024-01-01", "gross_revenue": "1,000", "items_count": "2"},),
         ({"_cells": ["OC", "2024-01-01", "1"]},),
     ]  # fmt: skip
+
+
+def test_repeated_keys_are_found_also_when_they_are_too_many_to_remember(
+    tenants: Tenants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading._Keys, "MOST", 1)
+    tenants.put(
+        "T001/campaigns/a.csv", "campaign_id,date,clicks\nC1,2024-01-01,1\nC2,2024-01-01,1\nC1,2024-01-01,2\n"
+    )
+    loaded = tenants.load("campaigns")
+    assert (loaded.rows, loaded.stored, loaded.codes) == (3, 2, {"DUPLICATE_KEY": 1})
+    assert tenants.query("select campaign_id, clicks from shoppulse.marketing_campaigns order by 1") == [
+        ("C1", 2),
+        ("C2", 1),
+    ]
 
 
 def test_what_is_odd_but_possible_is_stored_and_counted(tenants: Tenants) -> None:

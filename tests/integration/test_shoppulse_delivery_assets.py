@@ -125,6 +125,7 @@ def test_checks_name_what_is_wrong_and_odd_numbers_only_warn(location: Location)
         "T001/campaigns/a.csv", "campaign_id,date,impressions,clicks\nC1,2024-01-01,5,9\nC2,no,1,1\n"
     )
     location.put("T001/order_costs/a.csv", "order_id,cost\nO1,-1\n")
+    location.put("T009/orders/a.csv", ORDERS)
     result = location.materialize()
     assert result.success
     warned = {check.check_name: check for check in result.get_asset_check_evaluations() if not check.passed}
@@ -132,6 +133,7 @@ def test_checks_name_what_is_wrong_and_odd_numbers_only_warn(location: Location)
         "order_amounts_agree",
         "sla_agrees_with_dates",
         "clicks_are_not_above_impressions",
+        "no_file_was_refused",
         "orders_are_not_in_quarantine",
         "fulfillment_is_not_in_quarantine",
         "campaigns_are_not_in_quarantine",
@@ -139,6 +141,9 @@ def test_checks_name_what_is_wrong_and_odd_numbers_only_warn(location: Location)
     }
     assert all(check.severity == dg.AssetCheckSeverity.WARN for check in warned.values())
     assert warned["clicks_are_not_above_impressions"].metadata["examples"].value == ["T001 C1"]
+    assert warned["no_file_was_refused"].metadata["examples"].value == [
+        "tenants/T009/orders/a.csv UNKNOWN_TENANT"
+    ]
     assert warned["fulfillment_is_not_in_quarantine"].metadata["examples"].value == ["T001 O7 ORDER_UNKNOWN"]
 
 
