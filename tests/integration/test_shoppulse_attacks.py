@@ -617,6 +617,45 @@ def test_no_bad_token_enters_and_all_are_refused_in_the_same_words(granted: Pool
     assert len(words) == 1
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "standard_conforming_strings = off",
+        "bytea_output = escape",
+        "array_nulls = off",
+        "transform_null_equals = on",
+        "timezone = 'Pacific/Apia'",
+        "datestyle = 'German'",
+        "client_encoding = 'LATIN1'",
+        "extra_float_digits = 0",
+    ],
+)
+def test_no_setting_of_the_session_makes_a_forged_token_or_context_good(
+    granted: Pooled, setting: str
+) -> None:
+    """Functions are parsed at their first call, with the caller's settings.
+
+    With standard_conforming_strings off the dots in a pattern were any character: a token of three parts passed, its
+    missing signature compared as null, and blanks in its place made the claims whole: anybody entered any tenant.
+    """
+    with granted.direct.connection() as app, app:
+        run(app, f"set {setting}")
+        ((challenge,),) = rows(app, "select shoppulse.challenge()")
+        version, key_id, claims, _ = tokens.issue(tokens.new_key("tests-1"), "T002", "U201", challenge).split(
+            "."
+        )
+        for between in (" ", "\n", "\t", "_", "0", ""):
+            for signature in ("20" * 32, "", "0" * 64):
+                forged = f"{version}.{key_id}.{claims}{between}{signature}"
+                assert rows(app, "select shoppulse.try_enter(%s)", (forged,)) == [(False,)]
+        assert rows(app, SEES) == [(None, 0)]
+        run(app, "select shoppulse.enter(%s)", (token_for(app, *ME),))
+        assert rows(app, SEES) == [("T001", 12)]
+        ((mine,),) = rows(app, "select current_setting('shoppulse.access')")
+        run(app, "select set_config('shoppulse.access', %s, true)", (mine.replace("T001", "T002"),))
+        assert rows(app, SEES) == [(None, 0)]
+
+
 def test_an_overheard_token_enters_nothing(granted: Pooled) -> None:
     """pg_stat_activity shows a login the statements of all its sessions, and in them the tokens of other tenants."""
     with granted.connection() as victim, granted.direct.connection() as spy:

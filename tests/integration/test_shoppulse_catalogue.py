@@ -131,6 +131,20 @@ def test_every_function_of_the_owner_has_a_pinned_path_and_is_closed_to_the_publ
         assert is_trigger or not public, name
 
 
+def test_no_function_means_something_else_with_other_settings_of_the_session(shoppulse: ShopPulse) -> None:
+    """Bodies are parsed with the caller's settings; a backslash in one cost the whole isolation of tenants once."""
+    with shoppulse.connection(shoppulse.owner.user) as owner:
+        found = rows(
+            owner,
+            r"""
+            select oid::regprocedure::text from pg_proc
+            where pronamespace = 'shoppulse'::regnamespace and strpos(prosrc, '\') > 0
+              and not coalesce(proconfig, '{}') @> array['standard_conforming_strings=on']
+            """,
+        )
+    assert found == []
+
+
 def test_the_application_may_call_what_answers_for_itself_only(shoppulse: ShopPulse) -> None:
     """Each function that it may call takes who asks from the context; those below take a tenant's word for it."""
     internal = (

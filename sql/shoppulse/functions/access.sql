@@ -2,6 +2,8 @@
 -- and is good for that very transaction; `enter` leaves a context in the setting shoppulse.access, signed again and bound to the
 -- transaction, because anybody may write a setting. A login in sql_principals is its user, whatever any setting says.
 -- The functions run as shoppulse_owner, for whom row security is forced. Parallel restricted: a worker is another process.
+-- They are parsed at their first call in a session, with the caller's settings: no backslash in here, which standard_conforming_strings
+-- would change the meaning of, and whatever must hold is asked for with "is not true", which null does not pass.
 
 -- HMAC-SHA256 with the padded halves of a key.
 create or replace function shoppulse.hmac(p_message bytea, p_inner_pad bytea, p_outer_pad bytea) returns bytea
@@ -59,10 +61,10 @@ begin
     select k.inner_pad, k.outer_pad into v_inner, v_outer
     from shoppulse.token_keys k
     where k.key_id = v_key_id and k.purpose = 'context' and k.retired_at is null;
-    if v_inner is null or not shoppulse.same(
+    if shoppulse.same(
         convert_to(left(v_setting, 64), 'UTF8'),
         convert_to(encode(shoppulse.hmac(shoppulse.transaction_mark() || convert_to(v_text, 'UTF8'), v_inner, v_outer), 'hex'), 'UTF8')
-    ) then
+    ) is not true then
         return null;
     end if;
     return substr(v_text, length(v_key_id) + 2)::jsonb;
@@ -238,17 +240,17 @@ declare
     v_claims jsonb;
     v_now numeric := extract(epoch from clock_timestamp());
 begin
-    if p_token is null or octet_length(p_token) > 8192 or p_token !~ '^v1\.[A-Za-z0-9_-]{1,64}\.([0-9a-f]{2})+\.[0-9a-f]{64}$' then
+    if p_token is null or octet_length(p_token) > 8192 or p_token !~ '^v1[.][A-Za-z0-9_-]{1,64}[.]([0-9a-f]{2})+[.][0-9a-f]{64}$' then
         return null;
     end if;
     v_parts := string_to_array(p_token, '.');
     select k.inner_pad, k.outer_pad into v_inner, v_outer
     from shoppulse.token_keys k
     where k.key_id = v_parts[2] and k.purpose = 'token' and k.retired_at is null;
-    if v_inner is null or not shoppulse.same(
+    if shoppulse.same(
         decode(v_parts[4], 'hex'),
         shoppulse.hmac(convert_to(v_parts[1] || '.' || v_parts[2] || '.' || v_parts[3], 'UTF8'), v_inner, v_outer)
-    ) then
+    ) is not true then
         return null;
     end if;
     begin

@@ -248,7 +248,7 @@ declare
 begin
     if v_reason is not null then
         null;
-    elsif p_email is null or p_email !~ '^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$' then
+    elsif p_email is null or p_email !~ '^[^@[:space:]]+@[^@[:space:].]+([.][^@[:space:].]+)+$' then
         v_reason := 'BAD_EMAIL';
     else
         begin
