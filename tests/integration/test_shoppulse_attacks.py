@@ -656,6 +656,17 @@ def test_no_setting_of_the_session_makes_a_forged_token_or_context_good(
         assert rows(app, SEES) == [(None, 0)]
 
 
+def test_a_setting_left_behind_does_not_turn_the_next_clients_values_into_statements(pooled: Pooled) -> None:
+    """A driver quotes by what it knows of its own session; the pooler has given it another one's."""
+    value = "\\' union select 'injected"
+    with pooled.connection() as app:
+        with app:
+            run(app, "set standard_conforming_strings = off")
+        with pooled.connection() as victim, entered(victim, "T002", "U201"):
+            assert rows(victim, "show standard_conforming_strings") == [("on",)]
+            assert rows(victim, "select %s", (value,)) == [(value,)]
+
+
 def test_an_overheard_token_enters_nothing(granted: Pooled) -> None:
     """pg_stat_activity shows a login the statements of all its sessions, and in them the tokens of other tenants."""
     with granted.connection() as victim, granted.direct.connection() as spy:

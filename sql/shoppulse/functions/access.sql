@@ -298,6 +298,8 @@ begin
             v_context := shoppulse.user_context(v_tenant_id, v_user_id, true);
             if v_context is not null then
                 perform set_config('shoppulse.access', shoppulse.signed_context(v_context), true);
+                -- Left off by the client before on a pooled connection, it would make a backslash in a quoted value of this one end it.
+                perform set_config('standard_conforming_strings', 'on', true);
                 return true;
             end if;
             v_reason := 'no active user of an active tenant';
