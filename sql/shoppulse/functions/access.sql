@@ -178,14 +178,14 @@ $$;
 create or replace function shoppulse.access_values(p_dimension text) returns text[]
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    v_context jsonb := shoppulse.current_context(true);
+    v_narrowed jsonb := shoppulse.current_context(true) -> 'v';
 begin
-    if v_context is null then
+    if v_narrowed is null then
         return '{}';
-    elsif v_context -> 'v' -> p_dimension is null then
+    elsif v_narrowed -> p_dimension is null then
         return null;
     end if;
-    return array(select jsonb_array_elements_text(v_context -> 'v' -> p_dimension));
+    return array(select jsonb_array_elements_text(v_narrowed -> p_dimension));
 end
 $$;
 
