@@ -298,8 +298,17 @@ def _load_file(run: Loading, delivery: Delivery) -> Loaded:
     )  # fmt: skip
     loaded.stored, loaded.quarantined = stored, int(kept)
     loaded.unchanged = unchanged + loaded.overtaken
-    _finish(run, delivery, "loaded", loaded, columns)
+    _require_active(run, delivery)
+    if not _finish(run, delivery, "loaded", loaded, columns):
+        raise _Refusal(Problem("FILE_GONE", "The delivery was taken out of the ledger while it was loaded."))
     return loaded
+
+
+def _require_active(run: Loading, delivery: Delivery) -> None:
+    """Nothing follows the erasure of a tenant that ran meanwhile."""
+    tenant_id = delivery.tenant.tenant_id
+    if _run(run, "tenant_is_active", tenant_id=tenant_id) != [(True,)]:
+        raise _Refusal(Problem("INACTIVE_TENANT", f"The tenant {tenant_id} is not active."))
 
 
 def _stage_file(run: Loading, delivery: Delivery, loaded: Loaded) -> tuple[tuple[str, ...], _Keys]:
@@ -412,7 +421,8 @@ def _finish(
     loaded: Loaded,
     columns: Sequence[str] = (),
     problem: Problem | None = None,
-) -> None:
+) -> bool:
+    """Move the delivery on; False when it does not wait any more, as after the erasure of its tenant."""
     done = stage == "loaded"
     moved = _run(
         run,
@@ -430,7 +440,7 @@ def _finish(
         failure_code=problem.code if problem else None,
         failure_message=problem.message if problem else None,
     )
-    assert moved, f"{delivery.version.key} does not wait any more"
+    return bool(moved)
 
 
 def _refuse(run: Loading, delivery: Delivery, problem: Problem) -> Loaded:
@@ -466,9 +476,14 @@ def _replay(run: Loading, delivery: Delivery, *, by_hand: bool) -> Loaded:
         _run(run, "settle_replayed", **keys)
         _run(run, "requarantine_refused", **keys)
         loaded.replayed = stored + unchanged
+        _require_active(run, delivery)
         return loaded
 
-    return run.session.transaction(work, doing=f"replaying rows of {delivery.version.key}")
+    try:
+        return run.session.transaction(work, doing=f"replaying rows of {delivery.version.key}")
+    except _Refusal as refusal:
+        logger.warning("rows of %s stay in quarantine: %s", delivery.version.key, refusal.problem.code)
+        return Loaded()
 
 
 def _from_quarantine(run: Loading, delivery: Delivery, *, by_hand: bool) -> Iterator[pl.DataFrame]:

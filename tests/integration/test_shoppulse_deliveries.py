@@ -564,6 +564,26 @@ def test_killed_at_every_statement_it_ends_as_if_undisturbed(
         postgres.drop_database(template)
 
 
+@pytest.mark.parametrize("gone", [False, True], ids=["deactivated", "taken out of the ledger"])
+def test_nothing_follows_the_erasure_of_a_tenant(
+    tenants: Tenants, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    """It may run while a delivery is loaded: rows that come after it are of somebody who was to be forgotten."""
+    tenants.put("T001/orders/a.csv", GOOD)
+
+    def erase(record: QueryRecord) -> None:
+        if "stored yet" in record.text.partition("\n")[0]:
+            with postgres.session(tenants.warehouse.name) as superuser, superuser.cursor() as cursor:
+                cursor.execute("update shoppulse.tenants set is_active = false where tenant_id = 'T001'")
+                if gone:
+                    cursor.execute("delete from shoppulse.delivery_objects")
+
+    monkeypatch.setattr(tenants.session, "_observe", erase)
+    assert tenants.load("orders").refused_files == 1
+    assert tenants.query("select count(*) from shoppulse.orders") == [(0,)]
+    assert tenants.stage() == ([] if gone else [("refused", "INACTIVE_TENANT")])
+
+
 def test_a_run_that_lost_its_lease_stores_nothing(tenants: Tenants) -> None:
     tenants.put("T001/orders/a.csv", GOOD)
     scan(tenants.session, tenants.store, ledger=DELIVERIES)
