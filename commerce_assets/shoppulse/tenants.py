@@ -165,12 +165,16 @@ def _as_maintenance(
     def whole() -> T:
         if snapshot:
             session.run("shoppulse/transforms/take_snapshot", table="tenants")
-        session.run("shoppulse/transforms/take_maintenance_role", table="tenants")
+        session.run("shoppulse/transforms/administer", {"tenant": tenant}, table="tenants")
         if not session.run("shoppulse/transforms/is_tenant", {"tenant": tenant}, table="tenants")[0][0]:
-            raise permanent(
-                doing, found="there is no such tenant", do_next="See shoppulse.tenants for those there are."
-            )
+            raise unknown
         return work()
+
+    unknown = permanent(
+        doing, found="there is no such tenant", do_next="See shoppulse.tenants for those there are."
+    )
+    if not tenant:
+        raise unknown
 
     try:
         return session.transaction(whole, doing=doing)

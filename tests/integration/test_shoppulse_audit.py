@@ -142,6 +142,7 @@ def test_maintenance_takes_contents_out_and_replaces_none(shoppulse: ShopPulse) 
     with shoppulse.connection("keeper") as connection:
         error = refusal(connection, "update shoppulse.audit_logs set details = null")
         assert error.pgcode == DENIED, "the role is taken on deliberately"
+        run(connection, "select shoppulse.administer('T001')")
         run(connection, "set local role shoppulse_maintenance")
         error = refusal(connection, "update shoppulse.audit_logs set details = '{}'")
         assert error.pgcode == DENIED

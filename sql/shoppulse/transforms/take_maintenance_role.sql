@@ -1,2 +1,0 @@
--- For the rest of the transaction, who exports and erases tenants.
-set local role shoppulse_maintenance
