@@ -127,6 +127,24 @@ def test_who_is_not_active_is_refused_and_the_refusal_is_in_his_tenants_trail(
         assert rows(owner, trail) == []
 
 
+def test_an_entry_is_on_record_once_unless_the_tenant_does_not_want_it(shoppulse: ShopPulse) -> None:
+    entries = "select user_id, details from shoppulse.audit_logs where action = 'enter'"
+    for _ in range(2):
+        with shoppulse.connection() as connection, entered(connection, "T001", "U101"):
+            tokens.enter(connection, KEY, "T001", "U101")
+    with shoppulse.tenant("T001") as owner:
+        assert rows(owner, entries) == [("U101", {"role": "Finance", "login": "shoppulse_api"})] * 2
+        run(
+            owner,
+            "insert into shoppulse.tenant_settings (tenant_id, audit_entries) values ('T001', false)"
+            " on conflict (tenant_id) do update set audit_entries = false",
+        )
+    with shoppulse.connection() as connection, entered(connection, "T001", "U101"):
+        pass
+    with shoppulse.tenant("T001") as owner:
+        assert len(rows(owner, entries)) == 2
+
+
 def test_a_forged_token_writes_no_row_into_the_trail_it_names(shoppulse: ShopPulse) -> None:
     """Anybody could fill another tenant's trail."""
     forger = tokens.TokenKey(KEY.key_id, b"f" * 32)

@@ -374,7 +374,7 @@ def test_constraints_made_immediate_chain_at_once(shoppulse: ShopPulse) -> None:
         run(connection, "set constraints all deferred")
         run(connection, "select shoppulse.audit_event('three', 'test')")
     verdict = verified(shoppulse)["T001"]
-    assert (verdict.finding, verdict.last.seq) == (None, 4)
+    assert (verdict.finding, verdict.last.seq) == (None, 5)
 
 
 def test_a_batch_is_one_link(shoppulse: ShopPulse) -> None:

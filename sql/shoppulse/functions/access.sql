@@ -268,8 +268,9 @@ begin
 end
 $$;
 
--- Enter the tenant and user of a token for the rest of this transaction; false, and no tenant entered, when refused. A refusal of a
--- token that we signed is written to its tenant's audit trail, so commit it; every refusal goes to the server's log, which no rollback
+-- Enter the tenant and user of a token for the rest of this transaction; false, and no tenant entered, when refused. An entry is written
+-- to the tenant's audit trail (unless tenant_settings.audit_entries is off, or the transaction may not write), and so is a refusal of a
+-- token that we signed: commit it; every refusal goes to the server's log, which no rollback
 -- takes back. A forged token writes no row: its sender would fill a trail of his choice.
 create or replace function shoppulse.try_enter(p_token text) returns boolean
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
@@ -300,6 +301,13 @@ begin
                 perform set_config('shoppulse.access', shoppulse.signed_context(v_context), true);
                 -- Left off by the client before on a pooled connection, it would make a backslash in a quoted value of this one end it.
                 perform set_config('standard_conforming_strings', 'on', true);
+                if v_entered is null and current_setting('transaction_read_only') = 'off' and not exists (
+                    select from shoppulse.tenant_settings s where s.tenant_id = v_tenant_id and not s.audit_entries
+                ) then
+                    perform shoppulse.audit(
+                        v_tenant_id, v_user_id, 'enter', 'access', v_user_id,
+                        jsonb_build_object('role', v_context ->> 'r', 'login', session_user), inet_client_addr());
+                end if;
                 return true;
             end if;
             v_reason := 'no active user of an active tenant';

@@ -121,8 +121,9 @@ revoke all on function shoppulse.audit_append(text, jsonb, uuid[]) from public;
 
 -- At COMMIT: the links that this transaction opened are closed, tenant after tenant in one order for everybody, so that no two
 -- transactions wait for each other. The tenant's head is held from here to the end of the commit and no longer.
+-- row_security: a session that has it off would not get an entry committed.
 create or replace function shoppulse.audit_close() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set row_security = on as $$
 declare
     v_xid constant xid8 := pg_current_xact_id();
     v_open record;

@@ -59,7 +59,7 @@ begin
     for v_audited in
         select * from (values
             ('tenants', 'tenant_id', 'tenant_id,tenant_name,industry,plan_tier,country,created_date,is_active'),
-            ('tenant_settings', 'tenant_id', 'tenant_id,time_zone,currency'),
+            ('tenant_settings', 'tenant_id', 'tenant_id,time_zone,currency,audit_entries'),
             ('users', 'user_id', 'tenant_id,user_id,email,role,region,store_id,is_tenant_admin,status'),
             ('sql_principals', 'login', 'login,tenant_id,user_id'),
             ('role_metric_visibility', 'role,metric_name', 'id,tenant_id,role,metric_name,is_visible'),

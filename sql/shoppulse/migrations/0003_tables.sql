@@ -156,11 +156,13 @@ create index idx_audit_user on shoppulse.audit_logs (tenant_id, user_id);
 create index idx_audit_created on shoppulse.audit_logs (tenant_id, created_at);
 create index idx_audit_action on shoppulse.audit_logs (tenant_id, action);
 
--- How a tenant counts its days and money. Grain and key: tenant_id; a tenant without a row counts in UTC and USD.
+-- How a tenant counts its days and money, and whether each entry of a user is on record (audit_entries). Grain and key: tenant_id; a
+-- tenant without a row counts in UTC and USD, and its entries are.
 create table shoppulse.tenant_settings (
     tenant_id varchar(10) primary key references shoppulse.tenants (tenant_id) on delete cascade,
     time_zone text not null default 'UTC',
     currency varchar(3) not null default 'USD',
+    audit_entries boolean not null default true,
     constraint chk_time_zone check (now() at time zone time_zone is not null),  -- an unknown zone raises
     constraint chk_currency check (currency ~ '^[A-Z]{3}$')
 );
