@@ -183,13 +183,26 @@ def preview_upload(
     )
 
 
-def release(session: Session, upload_id: str) -> bool:
+def release(session: Session, upload_id: str, *, over_newer: bool = False) -> bool:
     """Let a held upload go into the catalogue at its next `apply_upload`; False when it is not held or was released.
 
-    Raises PermanentError when there is no such upload.
+    Raises PermanentError when there is no such upload, or when one that came later has changed its products meanwhile,
+    whose values it would put back to older ones; `over_newer`: that is meant.
     """
     doing = f"releasing the upload {upload_id}"
     _upload(session, upload_id, doing)
+    newer = session.run(
+        "commerce/transforms/find_newer_uploads", {"upload_id": upload_id}, table="commerce.upload_history"
+    )
+    if newer and not over_newer:
+        named = "; ".join(
+            f"{other} changed {products:,} of its products" for other, products in newer[:MOST_NAMED]
+        )
+        raise permanent(
+            doing,
+            found=f"uploads that came later: {named}",
+            do_next="Refuse it with --refuse, or release it with --over-newer: its older values then stand.",
+        )
     return bool(
         session.run(
             "commerce/transforms/note_released", {"upload_id": upload_id}, table="commerce.upload_history"

@@ -18,11 +18,15 @@ from resources.sql import Session
 LONGEST_REASON = 1_000
 
 
-def release_upload(warehouse: DatabaseSettings, upload_id: str) -> bool:
-    """Release an upload; False when it is not held. Raises PermanentError when there is no such upload."""
+def release_upload(warehouse: DatabaseSettings, upload_id: str, *, over_newer: bool = False) -> bool:
+    """Release an upload; False when it is not held.
+
+    Raises PermanentError when there is no such upload, or when a later one has changed its products (unless
+    `over_newer`).
+    """
 
     def work(session: Session) -> bool:
-        release(session, upload_id)
+        release(session, upload_id, over_newer=over_newer)
         return bool(
             session.run(
                 "commerce/transforms/release_uploads",
@@ -74,12 +78,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="REASON",
         help="end the upload instead; nothing is changed, the vendor is told REASON",
     )
+    parser.add_argument(
+        "--over-newer",
+        action="store_true",
+        help="release it although a later upload has changed its products meanwhile",
+    )
     chosen = parser.parse_args(arguments)
     read_env_file()
     try:
         warehouse = database_settings("COMMERCE")
         if chosen.refuse is None:
-            done, word = release_upload(warehouse, chosen.upload_id), "goes on"
+            released = release_upload(warehouse, chosen.upload_id, over_newer=chosen.over_newer)
+            done, word = released, "goes on"
         else:
             done, word = refuse_upload(warehouse, chosen.upload_id, chosen.refuse), "is refused"
     except PipelineError as error:

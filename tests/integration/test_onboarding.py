@@ -252,6 +252,19 @@ def test_a_held_upload_goes_on_when_it_is_released(market: Marketplace) -> None:
     assert market.query("select count(*) from commerce.held_uploads") == [(0,)]
 
 
+def test_a_held_upload_does_not_put_older_values_over_newer_ones_unnoticed(market: Marketplace) -> None:
+    """A corrected file came in the meantime; releasing the held one put the mistake over it, and nobody was told."""
+    upload_id = held(market)
+    market.put("VEND001/corrected.csv", HEADER + "P1,A,Books,S1,1.10,5\n")
+    market.run()
+    with pytest.raises(PermanentError, match="uploads that came later: UPLOAD_.* changed 1 of its products"):
+        release_upload(market.warehouse, upload_id)
+    assert market.query("select stage from commerce.upload_objects where stage = 'held'") == [("held",)]
+    assert release_upload(market.warehouse, upload_id, over_newer=True)
+    market.run(hold=STRICT)
+    assert market.query("select price::text from products order by sku") == [("100.00",), ("200.00",)]
+
+
 def test_a_held_upload_that_is_refused_changes_no_product_and_says_why(market: Marketplace) -> None:
     upload_id = held(market, more="P4,D,Bookz,S4,4.00,1\n")
     before = market.query("select ctid, xmin, product_id from commerce.products order by 3")
