@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 LOCATIONS = ("fullbay_assets", "odoo_apn_assets", "commerce_assets")
 SIGNAL_STEPS = ((0.0, signal.SIGINT), (4.0, signal.SIGTERM), (7.0, signal.SIGKILL))
-UI_SECONDS = 180.0
+UI_SECONDS = 600.0  # a machine that had its cores in use took 190
 LOCATIONS_QUERY = """{ workspaceOrError { ... on Workspace { locationEntries {
     name loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }"""
 

@@ -45,7 +45,7 @@ def described(table: str) -> dict[str, Any]:
         "freshness_policy": FOLLOWS_DELIVERIES,
         "metadata": table_metadata("shoppulse", table),
         "code_version": "1",
-        "pool": "commerce_writer",
+        "pool": "shoppulse_writer",
     }
 
 

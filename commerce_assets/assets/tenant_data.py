@@ -35,7 +35,7 @@ def _delivered(
         freshness_policy=FOLLOWS_DELIVERIES,
         metadata=table_metadata(*loaded_table.relation.split(".")),
         code_version="1",
-        pool="commerce_writer",
+        pool="shoppulse_writer",
     )
     def asset(
         context: dg.AssetExecutionContext, warehouse: PostgresResource, uploads: UploadsResource

@@ -257,7 +257,7 @@ def test_a_held_upload_does_not_put_older_values_over_newer_ones_unnoticed(marke
     upload_id = held(market)
     market.put("VEND001/corrected.csv", HEADER + "P1,A,Books,S1,1.10,5\n")
     market.run()
-    with pytest.raises(PermanentError, match="uploads that came later: UPLOAD_.* changed 1 of its products"):
+    with pytest.raises(PermanentError, match=r"uploads that came later: UPLOAD_.* changed 1 of its products"):
         release_upload(market.warehouse, upload_id)
     assert market.query("select stage from commerce.upload_objects where stage = 'held'") == [("held",)]
     assert release_upload(market.warehouse, upload_id, over_newer=True)

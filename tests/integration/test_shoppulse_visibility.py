@@ -408,6 +408,26 @@ def test_an_administrator_who_is_set_inactive_manages_nothing_any_more_in_the_sa
         assert decided(app, "add_metrics", "Finance", ["orders"]) == "NOT_ADMIN"
 
 
+def test_what_the_functions_answered_is_on_record_too(shoppulse: ShopPulse) -> None:
+    """Refusals stood in the trail and answers did not: nobody could say who had looked at the list of users."""
+    with shoppulse.connection() as app, entered(app, "T001", "U104"):
+        rows(app, "select * from shoppulse.list_users()")
+        rows(app, "select * from shoppulse.get_role('Finance')")
+        rows(app, "select * from shoppulse.explain_access('U101', 'cac')")
+    with shoppulse.tenant("T001") as owner:
+        found = rows(
+            owner,
+            "select action, user_id, resource_id, details from shoppulse.audit_logs"
+            " where action in ('list_users', 'list_roles', 'explain_access') order by action",
+        )
+    answer = {"metric": "cac", "visible": False, "answer": "NOT_LISTED"}
+    assert found == [
+        ("explain_access", "U104", "U101", answer),
+        ("list_roles", "U104", None, {}),
+        ("list_users", "U104", None, {}),
+    ]
+
+
 def test_the_life_of_a_role(shoppulse: ShopPulse) -> None:
     with shoppulse.connection() as app:
         with entered(app, "T001", ADMIN):

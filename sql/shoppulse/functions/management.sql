@@ -86,6 +86,7 @@ begin
     if shoppulse.refused_management('list_roles', 'role', null) is not null then
         return;
     end if;
+    perform shoppulse.note_decision('list_roles', 'role', null, null, '{}');
     return query
     select r.role::text, r.listed, s.visible,
         array(select m.metric_name from shoppulse.metrics as m where m.metric_name <> all (s.visible) order by 1),
@@ -227,6 +228,7 @@ begin
     if shoppulse.refused_management('list_users', 'user', null) is not null then
         return;
     end if;
+    perform shoppulse.note_decision('list_users', 'user', null, null, '{}');
     return query
     select u.user_id::text, u.email::text, u.role::text, u.region::text, u.store_id::text, u.is_tenant_admin, u.status::text,
         shoppulse.governed_values(u.tenant_id, u.user_id)
@@ -397,6 +399,9 @@ begin
             reason := case when v_metric.source = 'none' then 'NO_SOURCE' when narrowed <> '{}' then 'NARROWED' else 'VISIBLE' end;
         end if;
     end if;
+    perform shoppulse.note_decision(
+        'explain_access', 'user', p_user_id, null,
+        jsonb_build_object('metric', left(p_metric, 100), 'visible', visible, 'answer', reason));
     return next;
 end
 $$;
