@@ -52,7 +52,7 @@ every_campaign_metric_is_known = check_by_sql(
 no_hidden_metric_is_inferable = check_by_sql(
     "no_hidden_metric_is_inferable",
     tenant_daily_metrics,
-    "No metric that is hidden from a role can be computed from two that it sees.",
+    "No metric that is hidden from a role can be computed from what it sees.",
     warns=True,
 )
 every_listed_metric_is_known = check_by_sql(

@@ -2,13 +2,14 @@
 
 Belongs here: names, formulas, rules for NULL, what a metric is made of. Does not belong here: how they are computed
 (sql/shoppulse/transforms) and who may see them (sql/shoppulse/functions/visibility.sql). The rows of
-`shoppulse.metrics` and `shoppulse.metric_identities` and the list in docs/shoppulse.md are written from here: `python
--m commerce_assets.shoppulse.metrics_document`; tests hold both against this module.
+`shoppulse.metrics`, `metric_identities` and `metric_disclosures` and the list in docs/shoppulse.md are written from
+here: `python -m commerce_assets.shoppulse.metrics_document`; tests hold both against this module.
 
 A stored cell has a numerator and, for a ratio, a denominator; a value is sum(numerator) / sum(denominator) over the
 cells asked for, so that a month's ratio is that of the month and not a mean of its days. `missing` counts source rows
-that could not be counted. A strict metric has no value, but a reason, where one is missing; the others say of how many
-rows they are.
+that could not be counted. A strict metric has no value, but a reason, where one is missing. The others are of the rows
+that say something; how many do not would add up, with the denominator, to the number of orders, which not everybody may
+see, so their `missing` is 1 for a cell that lacks something, and 0 for one that does not.
 """
 
 from __future__ import annotations
@@ -72,6 +73,15 @@ class Identity:
     second: str
 
 
+@dataclass(frozen=True)
+class Disclosure:
+    """Whoever knows `source` alone knows `metric`, as far as `how` says. It hides nothing; it is reported."""
+
+    metric: str
+    source: str
+    how: str
+
+
 _MONEY = "NULL when an order is in another currency than the tenant's (OTHER_CURRENCY) or has no amount (NO_AMOUNT)"
 _DIVISION = "NULL when there is nothing to divide by (ZERO_DENOMINATOR)"
 _ORDER_DAY, _PROMISED, _CAMPAIGN_DAY = "order_date", "promised_delivery_date", "date"
@@ -85,7 +95,7 @@ _ALL = (
         "(net revenue - cost) / net revenue, over the orders whose cost is known",
         _ORDER_DAY,
         "share",
-        "NULL when no order's cost is known (NOTHING_KNOWN); missing = orders without a known cost",
+        "NULL when no order's cost is known (NOTHING_KNOWN); missing = 1 for a cell with an order without a known cost",
         "orders",
         ("net_revenue",),
         strict=False,
@@ -138,7 +148,7 @@ _ALL = (
         "deliveries whose sla_met is true / deliveries that say whether it is, as the tenant reports it",
         _ORDER_DAY,
         "share",
-        "NULL when none says so (NOTHING_KNOWN); missing = orders whose delivery does not say",
+        "NULL when none says so (NOTHING_KNOWN); missing = 1 for a cell with an order whose delivery does not say",
         "orders",
         strict=False,
     ),
@@ -147,7 +157,7 @@ _ALL = (
         "mean days_to_ship of the orders' deliveries",
         _ORDER_DAY,
         "days",
-        "NULL when none says so (NOTHING_KNOWN); missing = orders whose delivery does not say",
+        "NULL when none says so (NOTHING_KNOWN); missing = 1 for a cell with an order whose delivery does not say",
         "orders",
         strict=False,
     ),
@@ -270,6 +280,16 @@ IDENTITIES: tuple[Identity, ...] = (
     Identity("cac", "campaign_spend", "/", "conversions"),
 )
 
+DISCLOSURES: tuple[Disclosure, ...] = (
+    Disclosure("net_revenue", "margin", "its denominator: of the orders whose cost is known"),
+    Disclosure("orders", "days_to_ship", "its denominator: the orders whose delivery says how long it took"),
+    Disclosure(
+        "orders", "fulfillment_status", "the sum over its categories: the orders that have a delivery"
+    ),
+    Disclosure("orders", "sla_met", "its denominator: the orders whose delivery says whether it was"),
+    Disclosure("returned_orders", "fulfillment_status", "its category Returned"),
+)
+
 
 def closure(name: str) -> tuple[str, ...]:
     """Every metric that `name` is made of, near and far, in the order of the alphabet; without itself.
@@ -291,15 +311,20 @@ def visible(whitelisted: set[str]) -> set[str]:
     return {name for name in METRICS if {name, *closure(name)} <= whitelisted}
 
 
-def inferable(seen: set[str]) -> dict[str, tuple[str, str]]:
-    """Hidden metrics that can be computed from two known ones -> those two, in the order of the alphabet.
+def inferable(seen: set[str]) -> dict[str, tuple[str, ...]]:
+    """Hidden metrics that known ones give away -> the one or the two that do, in the order of the alphabet.
 
     What was inferred is known for the next.
     """
-    known, found = set(seen), dict[str, tuple[str, str]]()
+    known, found = set(seen), dict[str, tuple[str, ...]]()
     changed = True
     while changed:
         changed = False
+        for one in sorted(DISCLOSURES, key=lambda one: (one.metric, one.source)):
+            if one.source in known and one.metric not in known:
+                found[one.metric] = (one.source,)
+                known.add(one.metric)
+                changed = True
         for identity in sorted(IDENTITIES, key=lambda one: one.result):
             names = sorted((identity.result, identity.first, identity.second))
             hidden = [name for name in names if name not in known]

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from commerce_assets.shoppulse.metrics import IDENTITIES, METRICS, REASONS, closure
+from commerce_assets.shoppulse.metrics import DISCLOSURES, IDENTITIES, METRICS, REASONS, closure
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "docs" / "shoppulse.md"
@@ -21,6 +21,7 @@ END = "<!-- end of metrics -->"
 _HEAD = """\
 -- The registry of metrics, commerce_assets/shoppulse/metrics.py, as rows. Written by "python -m
 -- commerce_assets.shoppulse.metrics_document"; not by hand. Re-runnable: what is no metric any more goes.
+delete from shoppulse.metric_disclosures;
 delete from shoppulse.metric_identities;
 delete from shoppulse.metrics;
 insert into shoppulse.metrics
@@ -31,10 +32,14 @@ _BETWEEN = """\
 insert into shoppulse.metric_identities (metric_name, first_name, operator, second_name)
 values
 """
+_LAST = """\
+insert into shoppulse.metric_disclosures (metric_name, source_name, how)
+values
+"""
 
 
 def sql() -> str:
-    """The statements that make the two tables what the registry is, whatever they were before."""
+    """The statements that make the three tables what the registry is, whatever they were before."""
     metrics = ",\n".join(
         "    ("
         + ", ".join(
@@ -55,21 +60,26 @@ def sql() -> str:
         f"    ({', '.join(map(_text, (one.result, one.first, one.operator, one.second)))})"
         for one in IDENTITIES
     )
-    return f"{_HEAD}{metrics};\n{_BETWEEN}{identities};\n"
+    disclosures = ",\n".join(
+        f"    ({', '.join(map(_text, (one.metric, one.source, one.how)))})" for one in DISCLOSURES
+    )
+    return f"{_HEAD}{metrics};\n{_BETWEEN}{identities};\n{_LAST}{disclosures};\n"
 
 
 def table() -> str:
-    """The lists of metrics, identities and reasons, as Markdown."""
+    """The lists of metrics, identities, disclosures and reasons, as Markdown."""
     metrics = (
         (f"`{one.name}`", one.formula, f"`{one.dated}`", one.unit, one.null_rule, _names(one.depends_on))
         for one in METRICS.values()
     )
     identities = ((f"`{one.result}`", f"`{one.first}` {one.operator} `{one.second}`") for one in IDENTITIES)
+    disclosures = ((f"`{one.metric}`", f"`{one.source}`", one.how) for one in DISCLOSURES)
     reasons = ((f"`{code}`", words) for code, words in REASONS.items())
     return "\n".join(
         (
             _table(("metric", "formula", "dated by", "unit", "NULL", "depends on"), metrics),
             _table(("known from two of", ""), identities),
+            _table(("given away", "by", "as far as that is"), disclosures),
             _table(("reason", "said when"), reasons),
         )
     )

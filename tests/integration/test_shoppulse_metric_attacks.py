@@ -120,6 +120,68 @@ def test_totals_of_everything_are_totals_of_what_is_visible(filled: Pooled) -> N
             assert whole == visible
 
 
+EVERYTHING = (
+    "select metric_name, metric_date, region, store_id, category, value, numerator, denominator, missing, null_reason"
+    " from shoppulse.metric_values order by 1, 2, 3, 4, 5"
+)
+
+
+@pytest.mark.parametrize("user", ["U101", "U102"])
+def test_how_many_orders_are_left_out_of_a_mean_is_not_seen(filled: Pooled, user: str) -> None:
+    """`denominator + missing` of sla_met was the hidden number of orders every day, and Finance divided its revenue by
+    the `missing` of the margin, which was all orders where no cost is known. Orders without amount, cost and delivery
+    now change nothing that either sees, however many they are, once there is one.
+    """
+    order = (
+        "insert into shoppulse.orders (tenant_id, order_id, order_date, store_id, region, order_status, items_count,"
+        " currency, gross_revenue, discount_amount, net_revenue)"
+        " select 'T001', 'N' || n, '2026-03-02', 'ST009', 'NA', 'Shipped', 1, 'USD', 0, 0, 0"
+        " from generate_series({}, {}) n"
+    )
+    found = []
+    for first, last in ((1, 1), (2, 8)):
+        with filled.direct.tenant("T001") as owner:
+            run(owner, order.format(first, last))
+        refreshed(filled.direct, rebuild=True)
+        with filled.connection() as app, entered(app, "T001", user):
+            found.append(rows(app, EVERYTHING))
+    assert found[0] == found[1]
+    metric = "margin" if user == "U101" else "sla_met"
+    ours = [row[5:] for row in found[1] if row[0] == metric and row[3] == "ST009"]
+    assert ours == [(None, 0, 0, 1, "NOTHING_KNOWN")]
+
+
+def test_what_operations_still_reads_off_its_metrics_is_reported(filled: Pooled) -> None:
+    """The category Returned is the hidden returned orders, the denominator of sla_met the orders that say; both are
+    Operations' own metrics, so the administrator is told.
+    """
+    with filled.direct.tenant("T001") as owner:
+        run(
+            owner,
+            "update shoppulse.fulfillment set fulfillment_status = 'Returned' where order_id in ('O4', 'O5')",
+        )
+        run(owner, "update shoppulse.orders set order_status = 'Returned' where order_id in ('O4', 'O5')")
+    refreshed(filled.direct, rebuild=True)
+    with filled.direct.tenant("T001") as owner:
+        ((orders, returned),) = rows(
+            owner,
+            "select count(*), count(*) filter (where order_status = 'Returned') from shoppulse.orders"
+            " where tenant_id = 'T001'",
+        )
+        told = rows(owner, "select * from shoppulse.inferable_metrics('T001', 'Operations')")
+    with filled.connection() as app, entered(app, *ME):
+        text = "select sum({}) from shoppulse.daily_metrics where metric_name = '{}' and category ~ '{}'"
+        assert rows(app, text.format("denominator", "sla_met", "")) == [(orders,)]
+        assert rows(app, text.format("numerator", "fulfillment_status", "")) == [(orders,)]
+        assert rows(app, text.format("numerator", "fulfillment_status", "Returned")) == [(returned,)]
+    assert returned == 2
+    assert told == [
+        ("orders", "days_to_ship", None),
+        ("returned_orders", "fulfillment_status", None),
+        ("return_rate", "orders", "returned_orders"),
+    ]
+
+
 def test_raw_tables_and_who_decides_are_out_of_reach(filled: Pooled) -> None:
     with filled.connection() as app, entered(app, *ME):
         for text in (
@@ -133,6 +195,7 @@ def test_raw_tables_and_who_decides_are_out_of_reach(filled: Pooled) -> None:
             " values ('T001', 'Operations', 'margin')",
             "update shoppulse.metrics set needs = '{}'",
             "delete from shoppulse.metric_identities",
+            "delete from shoppulse.metric_disclosures",
             "select shoppulse.visible_metrics('T001', 'Finance')",
             "select shoppulse.inferable_metrics('T002', 'Finance')",
             "select shoppulse.note_decision('a', 'b', 'c', null, '{}')",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from commerce_assets.shoppulse.metrics import IDENTITIES, METRICS, closure, inferable, visible
+from commerce_assets.shoppulse.metrics import DISCLOSURES, IDENTITIES, METRICS, closure, inferable, visible
 from resources.failures import PermanentError
 from tests.integration.test_shoppulse_metrics import pipeline, refreshed
 from tests.shoppulse import ShopPulse, entered, refusal, rows, run
@@ -302,11 +302,13 @@ def test_the_tables_are_the_registry(shoppulse: ShopPulse) -> None:
         identities = rows(
             owner, "select metric_name, first_name, operator, second_name from shoppulse.metric_identities"
         )
+        disclosures = rows(owner, "select metric_name, source_name, how from shoppulse.metric_disclosures")
     assert metrics == [
         (name, one.formula, one.unit, one.source, one.strict, list(one.depends_on), list(closure(name)))
         for name, one in sorted(METRICS.items())
     ]
     assert set(identities) == {(one.result, one.first, one.operator, one.second) for one in IDENTITIES}
+    assert set(disclosures) == {(one.metric, one.source, one.how) for one in DISCLOSURES}
 
 
 def test_what_is_visible_and_what_it_gives_away_is_what_the_registry_says(shoppulse: ShopPulse) -> None:
@@ -325,7 +327,8 @@ def test_what_is_visible_and_what_it_gives_away_is_what_the_registry_says(shoppu
             ((seen,),) = rows(owner, "select shoppulse.visible_metrics('T001', 'Admin')")
             assert seen == sorted(visible(names))
             found = rows(owner, "select * from shoppulse.inferable_metrics('T001', 'Admin')")
-            assert {name: (first, second) for name, first, second in found} == inferable(visible(names))
+            pairs = {name: (first, second) if second else (first,) for name, first, second in found}
+            assert pairs == inferable(visible(names))
 
         holds()
 
@@ -475,6 +478,19 @@ def test_what_a_change_of_visibility_gives_away_is_told_and_kept(shoppulse: Shop
             owner, "select details -> 'inferable' from shoppulse.audit_logs where action = 'remove_metric'"
         )
     assert kept == [(["discount_amount from gross_revenue and net_revenue"],)]
+
+
+def test_what_one_metric_gives_away_and_what_follows_is_told_too(shoppulse: ShopPulse) -> None:
+    """With the number of orders off its SLA, Finance has the average order; nobody was told."""
+    given = ["orders from sla_met", "aov from net_revenue and orders"]
+    with shoppulse.connection() as app, entered(app, "T001", ADMIN):
+        del app.notices[:]
+        assert rows(app, "select inferable from shoppulse.add_metrics('Finance', '{sla_met}')") == [(given,)]
+        assert "orders from sla_met; aov from net_revenue and orders" in app.notices[-1]
+        assert decided(app, "set_user_role", "U101", "Operations") is None
+        assert decided(app, "delete_role", "Finance") is None
+        created = "select inferable from shoppulse.create_role('Finance', '{net_revenue,sla_met}')"
+        assert rows(app, created) == [(given,)]
 
 
 def test_a_change_of_visibility_is_seen_from_the_next_transaction_on(filled: ShopPulse) -> None:

@@ -6,7 +6,15 @@ import re
 
 import pytest
 
-from commerce_assets.shoppulse.metrics import IDENTITIES, METRICS, REASONS, closure, inferable, visible
+from commerce_assets.shoppulse.metrics import (
+    DISCLOSURES,
+    IDENTITIES,
+    METRICS,
+    REASONS,
+    closure,
+    inferable,
+    visible,
+)
 from commerce_assets.shoppulse.metrics_document import PAGE, SQL, page, sql
 
 SEED = {
@@ -38,6 +46,7 @@ def test_every_metric_that_another_is_made_of_exists_and_nothing_is_made_of_itse
         assert set(closure(name)) <= set(METRICS)
         assert name not in closure(name)
     used = {part for one in IDENTITIES for part in (one.result, one.first, one.second)}
+    used |= {part for one in DISCLOSURES for part in (one.metric, one.source)}
     assert used <= set(METRICS)
 
 
@@ -53,6 +62,12 @@ def test_every_reason_of_a_null_rule_is_explained() -> None:
         assert set(re.findall(r"\b[A-Z]+_[A-Z]+\b|CONTRADICTORY", metric.null_rule)) <= set(REASONS)
 
 
+def test_a_mean_over_some_of_the_orders_gives_them_away_or_closes_them_off() -> None:
+    """Its denominator is a part of the orders: whoever adds a metric that is not strict says what that tells."""
+    told = {one.source for one in DISCLOSURES}
+    assert {name for name, one in METRICS.items() if not one.strict} <= told
+
+
 @pytest.mark.parametrize("role", SEED)
 def test_the_roles_of_the_seed_see_all_that_they_list(role: str) -> None:
     assert visible(SEED[role]) == SEED[role]
@@ -63,9 +78,23 @@ def test_a_quotient_without_its_parts_is_hidden() -> None:
     assert visible({"aov"}) == set()
 
 
-def test_what_two_visible_metrics_give_away_is_found_also_over_two_steps() -> None:
-    assert inferable(SEED["Admin"]) == {"discount_amount": ("gross_revenue", "net_revenue")}
+def test_what_visible_metrics_give_away_is_found_also_over_two_steps() -> None:
+    """Operations was said to give away nothing, and read orders and returned orders off its own metrics every day."""
+    deliveries = {
+        "orders": ("fulfillment_status",),
+        "returned_orders": ("fulfillment_status",),
+        "return_rate": ("orders", "returned_orders"),
+    }
+    assert inferable(SEED["Operations"]) == deliveries | {"orders": ("days_to_ship",)}
+    assert inferable(SEED["Admin"]) == deliveries | {
+        "discount_amount": ("gross_revenue", "net_revenue"),
+        "aov": ("net_revenue", "orders"),
+    }
     assert inferable(SEED["Marketing"]) == {"roas": ("campaign_spend", "revenue_attributed")}
-    assert inferable(SEED["Finance"]) == inferable(SEED["Operations"]) == {}
+    assert inferable(SEED["Finance"]) == {}
+    assert inferable({"net_revenue", "sla_met"}) == {
+        "orders": ("sla_met",),
+        "aov": ("net_revenue", "orders"),
+    }
     found = inferable({"gross_revenue", "discount_amount", "orders"})
     assert set(found) == {"net_revenue", "aov"}

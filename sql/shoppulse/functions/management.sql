@@ -62,7 +62,7 @@ begin
     allowed := p_reason is null;
     reason := p_reason;
     inferable := array(
-        select format('%s from %s and %s', i.metric_name, i.first_name, i.second_name)
+        select format('%s from %s', i.metric_name, concat_ws(' and ', i.first_name, i.second_name))
         from shoppulse.inferable_metrics(shoppulse.access_tenant(), p_role) as i
     );
     if p_reason is distinct from 'NOT_ADMIN' then

@@ -20,7 +20,8 @@ begin
 end
 $$;
 
--- Hidden metrics that two known ones give away, with those two; what was inferred is known for the next. Row order: as found.
+-- Hidden metrics that known ones give away, with the one (second_name null) or the two that do; what was inferred is known for the
+-- next. Row order: as found.
 create or replace function shoppulse.inferable_from(p_seen text[])
 returns table (metric_name text, first_name text, second_name text)
 language plpgsql stable parallel restricted as $$
@@ -31,6 +32,16 @@ declare
 begin
     while v_found loop
         v_found := false;
+        for metric_name, first_name in
+            select d.metric_name, d.source_name from shoppulse.metric_disclosures as d order by d.metric_name, d.source_name
+        loop
+            if first_name = any (v_known) and metric_name <> all (v_known) then
+                second_name := null;
+                v_known := v_known || metric_name;
+                v_found := true;
+                return next;
+            end if;
+        end loop;
         for v_identity in
             select array[i.metric_name, i.first_name, i.second_name] as names from shoppulse.metric_identities as i order by i.metric_name
         loop

@@ -24,6 +24,14 @@ create table shoppulse.metric_identities (
     second_name text not null
 );
 
+-- metric_name can be read off source_name alone, as far as how says; reported, not hidden. Grain and key: metric_name, source_name.
+create table shoppulse.metric_disclosures (
+    metric_name text not null,
+    source_name text not null,
+    how text not null,
+    primary key (metric_name, source_name)
+);
+
 -- One row per tenant, day, metric, region, store and category. Value = sum(numerator), or sum(numerator) / sum(denominator).
 create table shoppulse.tenant_daily_metrics (
     tenant_id varchar(10) not null references shoppulse.tenants (tenant_id) on delete restrict,
@@ -34,7 +42,7 @@ create table shoppulse.tenant_daily_metrics (
     category varchar(20) not null,  -- of fulfillment_status only
     numerator numeric not null,
     denominator numeric,  -- null: the metric is a sum
-    missing bigint not null,  -- source rows that could not be counted
+    missing bigint not null,  -- source rows that could not be counted; of a metric that is not strict, 1 when there are any
     null_reason text,  -- why there is no value
     -- All columns: a tenant's day is read from the index alone.
     constraint tenant_daily_metrics_key unique (tenant_id, metric_date, metric_name, region, store_id, category)
@@ -92,8 +100,8 @@ do $$
 declare
     v_table text;
 begin
-    foreach v_table in array array['metrics', 'metric_identities', 'tenant_daily_metrics', 'campaign_metrics', 'changed_days',
-                                   'metric_states'] loop
+    foreach v_table in array array['metrics', 'metric_identities', 'metric_disclosures', 'tenant_daily_metrics', 'campaign_metrics',
+                                   'changed_days', 'metric_states'] loop
         execute format('revoke all on shoppulse.%I from public, commerce_writer', v_table);
         execute format('alter table shoppulse.%I owner to shoppulse_owner', v_table);
     end loop;
@@ -128,7 +136,8 @@ create policy tenant_isolation on shoppulse.changed_days to shoppulse_owner, sho
 create policy tenant_isolation on shoppulse.metric_states to shoppulse_owner, shoppulse_maintenance
     using (tenant_id = (select shoppulse.access_tenant()));
 
-grant select on shoppulse.metrics, shoppulse.metric_identities to commerce_writer, shoppulse_app, shoppulse_reader;
+grant select on shoppulse.metrics, shoppulse.metric_identities, shoppulse.metric_disclosures
+    to commerce_writer, shoppulse_app, shoppulse_reader;
 grant select on shoppulse.tenant_daily_metrics, shoppulse.campaign_metrics to shoppulse_app, shoppulse_reader;
 grant select, delete on shoppulse.tenant_daily_metrics, shoppulse.campaign_metrics, shoppulse.changed_days, shoppulse.metric_states
     to shoppulse_maintenance;

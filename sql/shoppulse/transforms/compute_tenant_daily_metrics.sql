@@ -1,6 +1,7 @@
 -- The cells of the days in `refreshing`, one row per tenant, day, metric, region, store and category, as shoppulse.tenant_daily_metrics
 -- has them. Orders count on their order_date, deliveries on the day they were promised for. What each metric is: the registry in
--- Python, and shoppulse.metrics. Amounts count in the tenant's currency only.
+-- Python, and shoppulse.metrics. Amounts count in the tenant's currency only. What margin, sla_met and days_to_ship lack is 0 or 1:
+-- the number of orders that they lack is, with their denominator, the number of orders, which may be hidden from who sees them.
 create temporary table fresh_metrics on commit drop as
 with part as (
     -- One row per cell and status of the delivery; small, and all sums of orders are taken from it.
@@ -65,14 +66,14 @@ cross join lateral (
         ('gross_revenue', gross, null::numeric, no_gross, case when no_gross > 0 then no_money end),
         ('discount_amount', discount, null, no_discount, case when no_discount > 0 then no_money end),
         ('net_revenue', net, null, no_net, case when no_net > 0 then no_money end),
-        ('margin', cost_net - cost, cost_net, no_cost, null),
+        ('margin', cost_net - cost, cost_net, least(no_cost, 1), null),
         ('orders', orders, null, 0, null),
         ('items', items, null, no_items, case when no_items > 0 then 'NO_COUNT' end),
         ('aov', net, net_orders, no_net, case when no_net > 0 then no_money end),
         ('returned_orders', returned, null, no_status, case when no_status > 0 then 'NO_STATUS' end),
         ('return_rate', returned, status_orders, no_status, case when no_status > 0 then 'NO_STATUS' end),
-        ('sla_met', sla_met, sla_orders, no_sla, null),
-        ('days_to_ship', ship_days, ship_orders, no_ship, null),
+        ('sla_met', sla_met, sla_orders, least(no_sla, 1), null),
+        ('days_to_ship', ship_days, ship_orders, least(no_ship, 1), null),
         ('inventory_levels', 0, null, 0, 'NO_SOURCE')
 ) as metric (metric_name, numerator, denominator, missing, null_reason)
 union all
