@@ -1,10 +1,11 @@
 """Asset checks of ShopPulse's audit trail."""
 
 import dagster as dg
+from pydantic import Field
 
 from commerce_assets.assets.audit import audit_anchors, audit_trail
 from commerce_assets.resources import AuditAnchorsResource
-from commerce_assets.shoppulse.audit import verify_database
+from commerce_assets.shoppulse.audit import ANCHORED_WITHIN_HOURS, missing_anchors, verify_database
 from resources.postgres import PostgresResource
 from resources.run_metadata import shown
 
@@ -32,6 +33,29 @@ def check_of_chains(
         return dg.AssetCheckResult(passed=not broken, metadata=shown(facts))
 
     return check
+
+
+class AnchorConfig(dg.Config):
+    """When a chain without an anchor is reported."""
+
+    hours: float = Field(
+        default=ANCHORED_WITHIN_HOURS, gt=0, description="A chain whose links are all younger may have none."
+    )
+
+
+@dg.asset_check(asset=audit_anchors)
+def audit_anchors_are_there(
+    config: AnchorConfig, warehouse: PostgresResource, audit_store: AuditAnchorsResource
+) -> dg.AssetCheckResult:
+    """Every chain with links older than two hours has an anchor, and the one that the database noted last is there."""
+    connection = warehouse.connection("audit_anchors_are_there")
+    try:
+        with audit_store.opened() as store:
+            chains, missing = missing_anchors(connection, store, hours=config.hours)
+    finally:
+        warehouse.let_go(connection)
+    facts = {"chains": chains, "without": len(missing), "tenants": dict(list(missing.items())[:10])}
+    return dg.AssetCheckResult(passed=not missing, severity=dg.AssetCheckSeverity.WARN, metadata=shown(facts))
 
 
 @dg.asset_check(asset=audit_trail, blocking=True)

@@ -62,7 +62,8 @@ def audit_anchors(
     """One row per anchored link of a tenant's audit chain: how far it reached, outside of the database's reach.
 
     Every chain is verified from its newest anchor on; only one that is whole is anchored, so that no anchor ever covers
-    up for a forgery. The chain of another tenant is anchored all the same.
+    up for a forgery. The chain of another tenant is anchored all the same. The database notes what was anchored
+    last; where S3 does not have it any more, `lost` says so, and the chain is anchored anew.
     """
     connection = warehouse.connection(f"audit_anchors {context.run_id}")
     try:
@@ -70,6 +71,12 @@ def audit_anchors(
             done = anchor_chains(connection, store)
     finally:
         warehouse.let_go(connection)
+    for tenant, what in done.lost.items():
+        context.log.warning("tenant %s: %s", tenant, what)
     return materialized(
-        row_count=done.written, tenants=done.tenants, unchanged=done.unchanged, refused=done.refused
+        row_count=done.written,
+        tenants=done.tenants,
+        unchanged=done.unchanged,
+        refused=done.refused,
+        lost=done.lost,
     )

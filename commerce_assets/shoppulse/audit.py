@@ -15,7 +15,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 ERASED = "tenant.erased"
 """The action of the entry that an erasure leaves: before it, and only before it, entries may be without content."""
 BATCH = 2000
+ANCHORED_WITHIN_HOURS = 2.0
+"""Chains are anchored every hour: one with older links and no anchor has lost it, or never got one."""
 
 
 class Row(NamedTuple):
@@ -94,6 +96,8 @@ class Verdict:
     entries: int
     last: Head
     finding: Finding | None
+    anchors: int = 0  # on S3, that the chain was compared with
+    warning: str | None = None  # the chain may be whole, and nothing outside of the database says so
 
 
 class _Broken(Exception):
@@ -266,37 +270,103 @@ def verify_database(
         cursor.execute("set transaction isolation level repeatable read, read only")
         # All rows are read. Planned for the first ones, and before an ANALYZE, 860 entries a second came, not 20,000.
         cursor.execute("set local cursor_tuple_fraction = 1")
-        found = session.run("shoppulse/checks/audit_tenants", {"tenant": tenant}, table="audit_heads")
-        heads = {
-            name: None if seq is None else Head(seq, digest, count) for name, seq, digest, count in found
-        }
+        heads = _heads(session, tenant)
         for name in anchors.tenants() if anchors is not None else ():
             if tenant in (None, name):
-                heads.setdefault(name, None)
+                heads.setdefault(name, (None, None))
         for name in sorted(heads):
-            yield _verify_tenant(session, anchors, name, heads[name], since_anchor)
+            head, noted = heads[name]
+            known = _known(anchors, name, since_anchor)
+            verdict = _verify_tenant(session, name, head, noted, known, since_anchor)
+            warning = None
+            if anchors is not None:
+                newest = max(known, default=None)
+                warning = _missing(session, name, noted, newest, ANCHORED_WITHIN_HOURS)
+            yield replace(verdict, anchors=len(known), warning=warning)
+
+
+def _heads(session: Session, tenant: str | None) -> dict[str, tuple[Head | None, Anchor | None]]:
+    """By tenant the head, and what was last anchored as the database noted it."""
+    found = session.run("shoppulse/checks/audit_tenants", {"tenant": tenant}, table="audit_heads")
+    return {
+        name: (
+            None if seq is None else Head(seq, digest, entries),
+            None if noted[0] is None else Anchor(name, *noted),
+        )
+        for name, seq, digest, entries, *noted in found
+    }
+
+
+def _known(anchors: AnchorStore | None, tenant: str, since_anchor: bool) -> dict[int, Anchor]:
+    if anchors is None:
+        return {}
+    if not since_anchor:
+        return anchors.of_tenant(tenant)
+    newest = anchors.newest(tenant)
+    return {} if newest is None else {newest.seq: newest}
+
+
+def _missing(
+    session: Session, tenant: str, noted: Anchor | None, newest: int | None, hours: float
+) -> str | None:
+    """What there should be on S3 and is not, if anything; `newest`: the highest link that has an anchor there."""
+    if noted is not None and noted.seq > (newest or 0):
+        there = "has no anchor" if newest is None else f"ends with link {newest}"
+        return f"link {noted.seq} was anchored at {noted.time}, and S3 {there}: anchors were lost"
+    if newest is not None:
+        return None
+    began = session.run(
+        "shoppulse/checks/audit_first_link", {"tenant": tenant, "hours": hours}, table="audit_chain"
+    )
+    if not began or not began[0][1]:
+        return None
+    return f"there are links since {began[0][0]}, and no anchor: anchors were lost, or none was ever written"
+
+
+def missing_anchors(
+    connection: Connection, anchors: AnchorStore, *, hours: float = ANCHORED_WITHIN_HOURS
+) -> tuple[int, dict[str, str]]:
+    """How many tenants have an audit trail, and what is missing on S3 by tenant. Verifies nothing.
+
+    Missing: any anchor of a chain with links older than `hours`, or the one that the database noted last.
+    """
+    session = Session(lambda retry: connection)
+    found: dict[str, str] = {}
+    with connection:
+        heads = _heads(session, None)
+        for name, (_, noted) in sorted(heads.items()):
+            newest = anchors.newest(name)
+            what = _missing(session, name, noted, newest.seq if newest is not None else None, hours)
+            if what is not None:
+                found[name] = what
+    return len(heads), found
 
 
 def _verify_tenant(
-    session: Session, anchors: AnchorStore | None, tenant: str, head: Head | None, since_anchor: bool
+    session: Session,
+    tenant: str,
+    head: Head | None,
+    noted: Anchor | None,
+    known: Mapping[int, Anchor],
+    since_anchor: bool,
 ) -> Verdict:
-    known: dict[int, Anchor] = {}
     after = None
-    if anchors is not None and since_anchor:
-        newest = anchors.newest(tenant)
-        if newest is not None:
-            known = {newest.seq: newest}
-            after = Head(newest.seq, newest.hash, newest.entries)
-    elif anchors is not None:
-        known = anchors.of_tenant(tenant)
+    if known and since_anchor:
+        newest = known[max(known)]
+        after = Head(newest.seq, newest.hash, newest.entries)
+    if noted is not None:
+        same = known.get(noted.seq, noted)
+        if (same.hash, same.entries) != (noted.hash, noted.entries):
+            what = f"the database says that another link was anchored than was at {same.time}"
+            return Verdict(tenant, 0, 0, after or Head(0, None, 0), Finding(tenant, noted.seq, None, what))
+        known = {noted.seq: noted, **known}
     since = None
     if after is not None:
         place = {"tenant": tenant, "seq": after.seq}
         link = session.run("shoppulse/checks/audit_link", place, table="audit_chain")
         if not link or link[0][0] != after.hash:
-            return Verdict(
-                tenant, 0, 0, after, _against_anchor(session, tenant, known[after.seq], bool(link))
-            )
+            anchor = known[after.seq]
+            return Verdict(tenant, 0, 0, after, _against_anchor(session, tenant, anchor, bool(link)))
         since = link[0][1]
     with session.connection.cursor(f"audit_rows_{id(known)}") as cursor:
         cursor.itersize = BATCH
@@ -337,15 +407,26 @@ class Anchored:
     written: int = 0
     unchanged: int = 0
     refused: list[str] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)
+    """By tenant what was missing on S3 before; ten at most."""
 
 
 def anchor_chains(connection: Connection, anchors: AnchorStore) -> Anchored:
-    """Verify every chain since its newest anchor and anchor where it ends now, unless it is broken or has not moved."""
+    """Verify every chain since its newest anchor and anchor where it ends now, unless it is broken or has not moved.
+
+    The database notes what was anchored, so that a later loss of the anchors shows. A run that was killed in between
+    leaves that to the next one.
+    """
+    whole: list[tuple[str, Head]] = []
     done = Anchored()
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     for verdict in verify_database(connection, anchors, since_anchor=True):
         done.tenants += 1
         last = verdict.last
+        if verdict.warning is not None and len(done.lost) < 10:
+            done.lost[verdict.tenant_id] = verdict.warning
+        if verdict.finding is None and last.hash is not None:
+            whole.append((verdict.tenant_id, last))
         if verdict.finding is not None:
             done.refused += [str(verdict.finding)] if len(done.refused) < 10 else []
         elif last.hash is None or not verdict.links:
@@ -353,6 +434,11 @@ def anchor_chains(connection: Connection, anchors: AnchorStore) -> Anchored:
         else:
             anchors.write(Anchor(verdict.tenant_id, last.seq, last.hash, last.entries, now))
             done.written += 1
+    session = Session(lambda retry: connection)
+    for tenant, last in whole:  # a transaction each: nobody's commit waits for another tenant's
+        place = {"tenant": tenant, "seq": last.seq, "hash": last.hash}
+        with connection:
+            session.run("shoppulse/transforms/note_anchored", place, table="audit_heads")
     return done
 
 
@@ -365,9 +451,9 @@ def verify_export(path: Path) -> Verdict:
             first = json.loads(next(file))
             head, anchored = Head(**first["head"]), first["anchor"]
             anchors = {anchored["seq"]: Anchor(first["tenant_id"], **anchored)} if anchored else {}
-            return verify_chain(
-                first["tenant_id"], (Row(**json.loads(line)) for line in file), head=head, anchors=anchors
-            )
+            lines = (Row(**json.loads(line)) for line in file)
+            verdict = verify_chain(first["tenant_id"], lines, head=head, anchors=anchors)
+            return replace(verdict, anchors=len(anchors))
     except OSError as error:
         raise permanent(doing, found=error.strerror or type(error).__name__, do_next=do_next) from error
     except (ValueError, KeyError, TypeError, StopIteration) as error:
@@ -375,7 +461,7 @@ def verify_export(path: Path) -> Verdict:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command: 0 when every chain is whole, 2 when one is not, 1 after an error."""
+    """Run the command: 0 when every chain is whole, 2 when one is not, 3 when anchors are missing, 1 after an error."""
     parser = argparse.ArgumentParser(
         prog="python -m commerce_assets.shoppulse.audit",
         description="Verify the audit trail against itself and against what was anchored on S3.",
@@ -407,20 +493,32 @@ def _verdicts(chosen: Any) -> Iterator[Verdict]:
 
 
 def _tell(verdicts: Iterator[Verdict]) -> int:
-    seen = broken = 0
+    seen = broken = missing = 0
     for verdict in verdicts:
         seen += 1
+        compared = f"compared with {_counted(verdict.anchors)}"
         if verdict.finding is None:
             sys.stdout.write(
                 f"tenant {verdict.tenant_id}: whole, {verdict.links} links with {verdict.entries} entries looked at, "
-                f"ends with link {verdict.last.seq} {verdict.last.hash}\n"
+                f"{compared}, ends with link {verdict.last.seq} {verdict.last.hash}\n"
             )
         else:
             broken += 1
-            sys.stdout.write(f"BROKEN {verdict.finding}\n")
+            sys.stdout.write(f"BROKEN {verdict.finding} ({compared})\n")
+        if verdict.warning is not None:
+            missing += 1
+            sys.stdout.write(f"WARNING tenant {verdict.tenant_id}: {verdict.warning}\n")
     if not seen:
         sys.stdout.write("no audit trail\n")
-    return 2 if broken else 0
+    if broken:
+        return 2
+    return 3 if missing else 0
+
+
+def _counted(anchors: int) -> str:
+    if not anchors:
+        return "no anchor"
+    return f"{anchors:,} anchors" if anchors > 1 else "1 anchor"
 
 
 if __name__ == "__main__":

@@ -230,7 +230,7 @@ def _export_table(
 
 def _export_trail(session: Session, anchors: AnchorStore, tenant: str, folder: Path) -> ExportedFile:
     heads = session.run("shoppulse/checks/audit_tenants", {"tenant": tenant}, table="audit_heads")
-    seq, digest, entries = heads[0][1:] if heads else (0, None, 0)
+    seq, digest, entries = heads[0][1:4] if heads else (0, None, 0)
     known = [anchor for anchor in anchors.of_tenant(tenant).values() if anchor.seq <= (seq or 0)]
     newest = max(known, key=lambda anchor: anchor.seq, default=None)
     anchor = asdict(newest) if newest else {}

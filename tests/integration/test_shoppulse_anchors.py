@@ -11,6 +11,8 @@ import pytest
 
 from commerce_assets.assets.audit import audit_anchors, audit_trail
 from commerce_assets.audit_checks import (
+    AnchorConfig,
+    audit_anchors_are_there,
     audit_chain_is_whole,
     audit_chain_is_whole_since_anchored,
     audit_guards_stand,
@@ -34,7 +36,7 @@ from tests.integration.test_shoppulse_audit import (
     note,
     tamper,
 )
-from tests.shoppulse import ShopPulse, rows, run
+from tests.shoppulse import ShopPulse, refusal, rows, run
 
 
 @pytest.fixture(params=[False, True], ids=["versions", "object lock"])
@@ -159,6 +161,120 @@ def test_entries_put_in_by_hand_since_the_anchor_are_found_by_the_hourly_check(
     assert "belongs to no link" in finding.what
 
 
+def forget(store: AnchorStore, monkeypatch: pytest.MonkeyPatch) -> AnchorStore:
+    """The same as a bucket that lost everything: an empty one, which is asked from now on."""
+    assert store.settings.endpoint_url is not None
+    empty = AnchorStore(f"anchors-{uuid.uuid4().hex[:12]}", store.settings)
+    ensure_bucket(int(store.settings.endpoint_url.rpartition(":")[2]), empty.bucket)
+    monkeypatch.setenv("AUDIT_ANCHOR_BUCKET", empty.bucket)
+    return empty
+
+
+def noted(shoppulse: ShopPulse) -> list[tuple[Any, ...]]:
+    with shoppulse.connection("commerce_etl") as connection:
+        columns = "anchored_seq, anchored_hash = hash, anchored_entries = entries"
+        return rows(connection, f"select {columns} from shoppulse.audit_heads order by tenant_id")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [(CUT_TAIL, "the tail is cut: links 9 to 11"), (RECOMPUTED, "computed anew")],
+    ids=["cut tail", "recomputed"],
+)
+def test_a_forgery_is_found_after_s3_has_lost_the_anchors_and_is_not_anchored_anew(
+    trail: ShopPulse,
+    store: AnchorStore,
+    postgres: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    what: str,
+) -> None:
+    """A chain that had been cut was whole then, and the next run anchored what was left of it."""
+    anchored(trail, store)
+    assert noted(trail) == [(11, True, True), (1, True, True)]
+    empty = forget(store, monkeypatch)
+    tamper(postgres, trail, text)
+    for since_anchor in (False, True):
+        verdict = verified(trail, empty, since_anchor=since_anchor)["T001"]
+        assert verdict.finding is not None
+        assert what in verdict.finding.what
+        assert (verdict.anchors, "anchors were lost" in (verdict.warning or "")) == (0, True)
+    done = anchored(trail, empty)
+    assert (done.written, len(done.refused)) == (1, 1)
+    assert list(empty.tenants()) == ["T002"]
+    empty.close()
+
+
+def test_lost_anchors_are_told_and_a_whole_chain_is_anchored_anew(
+    trail: ShopPulse,
+    store: AnchorStore,
+    resources: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The sandbox forgets its objects at each stop: that is told, and stops nothing."""
+    anchored(trail, store)
+    empty = forget(store, monkeypatch)
+    assert audit.main(["verify"]) == 3
+    told = capsys.readouterr().out
+    assert "WARNING tenant T001: link 11 was anchored at" in told
+    assert "compared with no anchor" in told
+    lost = audit_anchors_are_there(AnchorConfig(), resources["warehouse"], resources["audit_store"])
+    assert isinstance(lost, dg.AssetCheckResult)
+    assert (lost.passed, lost.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert set(lost.metadata["tenants"].value) == {"T001", "T002"}  # type: ignore[arg-type]
+    result = dg.materialize(DEFINITIONS, resources=resources)
+    (event,) = result.asset_materializations_for_node("audit_anchors")
+    assert set(event.metadata["lost"].value) == {"T001", "T002"}  # type: ignore[arg-type]
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+    assert audit.main(["verify"]) == 0
+    empty.close()
+
+
+def test_a_chain_that_is_old_and_has_no_anchor_is_named(
+    trail: ShopPulse, store: AnchorStore, resources: dict[str, Any]
+) -> None:
+    def asked(hours: float) -> dg.AssetCheckResult:
+        config = AnchorConfig(hours=hours)
+        result = audit_anchors_are_there(config, resources["warehouse"], resources["audit_store"])
+        assert isinstance(result, dg.AssetCheckResult)
+        return result
+
+    assert asked(2).passed, "they are young"
+    assert set(asked(1e-9).metadata["tenants"].value) == {"T001", "T002"}  # type: ignore[arg-type]
+    anchored(trail, store)
+    assert asked(1e-9).passed
+
+
+def test_what_is_noted_as_anchored_is_a_link_and_never_goes_back(
+    trail: ShopPulse, store: AnchorStore
+) -> None:
+    anchored(trail, store)
+    call = (
+        "select shoppulse.audit_anchored('T001', c.seq, c.hash) from shoppulse.audit_chain c"
+        " where c.tenant_id = 'T001'"
+    )
+    with trail.connection("commerce_etl") as connection:
+        assert {answer for (answer,) in rows(connection, call)} == {False}
+        other = "select shoppulse.audit_anchored('T001', 12, sha256(''))"
+        assert rows(connection, other) == [(False,)]
+    with trail.connection() as connection:
+        assert refusal(connection, call).pgcode == "42501"
+    assert noted(trail)[0] == (11, True, True)
+
+
+def test_a_run_that_was_killed_before_the_note_leaves_it_to_the_next(
+    trail: ShopPulse, store: AnchorStore
+) -> None:
+    for tenant, verdict in verified(trail, store).items():
+        last = verdict.last
+        assert last.hash is not None
+        store.write(Anchor(tenant, last.seq, last.hash, last.entries, "2026-11-21T15:00:00Z"))
+    assert noted(trail) == [(None, None, None)] * 2
+    assert anchored(trail, store).written == 0
+    assert noted(trail) == [(11, True, True), (1, True, True)]
+
+
 def test_a_deleted_anchor_still_counts(
     trail: ShopPulse, store: AnchorStore, postgres: PostgresServer
 ) -> None:
@@ -207,6 +323,7 @@ DEFINITIONS: list[Any] = [
     audit_chain_is_whole,
     audit_chain_is_whole_since_anchored,
     audit_guards_stand,
+    audit_anchors_are_there,
 ]
 
 
@@ -218,7 +335,7 @@ def test_the_assets_run_twice_and_their_checks_pass(store: AnchorStore, resource
     second = dg.materialize(DEFINITIONS, resources=resources)
     (event,) = second.asset_materializations_for_node("audit_anchors")
     assert event.metadata["dagster/row_count"].value == 0
-    assert len(second.get_asset_check_evaluations()) == 3
+    assert len(second.get_asset_check_evaluations()) == 4
 
 
 def test_the_blocking_checks_name_tenant_link_and_entry(
@@ -273,7 +390,11 @@ def test_the_command_verifies_and_says_what_is_broken(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert audit.main(["verify"]) == 0
-    assert "tenant T001: whole, 11 links" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "tenant T001: whole, 11 links with 35 entries looked at, compared with no anchor, ends" in told
+    anchored(trail, store)
+    assert audit.main(["verify"]) == 0
+    assert "looked at, compared with 1 anchor, ends" in capsys.readouterr().out
     tamper(postgres, trail, f"delete from shoppulse.audit_logs where {FOURTH}")
     assert audit.main(["verify", "--tenant", "T001"]) == 2
     assert "BROKEN tenant T001, link 4: its 1 entries are missing" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 -- Every tenant with an entry, a link or the head of a chain: (tenant_id, seq, hash in hexadecimal, entries) of the head, which may be
--- missing. Tenants are found by hopping along the indexes, not by reading the tables. Read-only.
+-- missing, and the link that was last anchored as the database noted it: (seq, hash, entries, time); null when none was.
+-- Tenants are found by hopping along the indexes, not by reading the tables. Read-only.
 with recursive named as (
     (select l.tenant_id from shoppulse.audit_logs l order by l.tenant_id limit 1)
     union all
@@ -13,7 +14,9 @@ with recursive named as (
 ), everybody as (
     select tenant_id from named union select tenant_id from chained union select tenant_id from shoppulse.audit_heads
 )
-select e.tenant_id, h.seq, encode(h.hash, 'hex'), h.entries
+select
+    e.tenant_id, h.seq, encode(h.hash, 'hex'), h.entries, h.anchored_seq, encode(h.anchored_hash, 'hex'), h.anchored_entries,
+    to_char(h.anchored_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
 from everybody e
 left join shoppulse.audit_heads h using (tenant_id)
 where e.tenant_id is not null and (%(tenant)s::text is null or e.tenant_id = %(tenant)s)

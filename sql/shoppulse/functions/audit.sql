@@ -293,6 +293,26 @@ alter function shoppulse.audit_maintenance(text, text, jsonb) owner to shoppulse
 revoke all on function shoppulse.audit_maintenance(text, text, jsonb) from public;
 grant execute on function shoppulse.audit_maintenance(text, text, jsonb) to shoppulse_maintenance;
 
+-- Notes that a link was anchored outside; false when it is none of the chain, or one as high was noted before. It never goes back: a
+-- chain that is cut behind it, or computed anew, is a finding also when the anchors themselves are lost.
+create or replace function shoppulse.audit_anchored(p_tenant_id text, p_seq bigint, p_hash bytea) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
+begin
+    update shoppulse.audit_heads h
+    set anchored_seq = c.seq, anchored_hash = c.hash, anchored_at = clock_timestamp() at time zone 'UTC',
+        anchored_entries = coalesce(h.anchored_entries, 0) + (
+            select sum(b.entries) from shoppulse.audit_chain b
+            where b.tenant_id = h.tenant_id and b.seq > coalesce(h.anchored_seq, 0) and b.seq <= c.seq)
+    from shoppulse.audit_chain c
+    where h.tenant_id = p_tenant_id and c.tenant_id = p_tenant_id and c.seq = p_seq and c.hash = p_hash
+      and p_seq > coalesce(h.anchored_seq, 0);
+    return found;
+end
+$$;
+alter function shoppulse.audit_anchored(text, bigint, bytea) owner to shoppulse_owner;
+revoke all on function shoppulse.audit_anchored(text, bigint, bytea) from public;
+grant execute on function shoppulse.audit_anchored(text, bigint, bytea) to commerce_writer;
+
 -- Append-only. ALWAYS: without it, session_replication_role = replica would switch these triggers off. A superuser can disable
 -- them; that is what the chain is for.
 create or replace function shoppulse.keep_audit_trail() returns trigger

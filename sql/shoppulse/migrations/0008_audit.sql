@@ -27,12 +27,18 @@ create table shoppulse.audit_chain (
     check ((seq = 1) = (prev_hash is null))
 );
 
--- One row per tenant: the last link. Grain and key: tenant_id. Who closes a link holds this row until his transaction is over.
+-- One row per tenant: the last link, and the last one that was anchored outside, so that a loss of the anchors shows. Grain and key:
+-- tenant_id. Who closes a link holds this row until his transaction is over.
 create table shoppulse.audit_heads (
     tenant_id varchar(10) primary key references shoppulse.tenants (tenant_id) on delete restrict,
     seq bigint not null,
     hash bytea,
-    entries bigint not null  -- of all links
+    entries bigint not null,  -- of all links
+    anchored_seq bigint check (anchored_seq > 0),  -- null: none was
+    anchored_hash bytea check (octet_length(anchored_hash) = 32),
+    anchored_entries bigint,  -- of all links up to it
+    anchored_at timestamp,  -- UTC
+    check (num_nulls(anchored_seq, anchored_hash, anchored_entries, anchored_at) in (0, 4))
 ) with (fillfactor = 50);
 
 -- One row per link that a running transaction has begun. Gone when it commits; unlogged, since none outlives its transaction.
