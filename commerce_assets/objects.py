@@ -5,6 +5,7 @@ Belongs here: S3 in the words of this location. Does not belong here: what a fil
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -131,6 +132,20 @@ class UploadStore:
             )
             return
         retrying(lambda: upload_file(self.client, self.bucket, key, content, about, doing), doing=doing)
+
+    def fetch(self, key: str, path: Path) -> None:
+        """Write the newest version of an object into a file, streamed. Raises AwsRefusal and OSError."""
+        doing = f"reading s3://{self.bucket}/{key}"
+
+        def read() -> None:
+            body = ask(lambda: self.client.get_object(Bucket=self.bucket, Key=key), doing=doing)["Body"]
+            try:
+                with path.open("wb") as file:
+                    shutil.copyfileobj(cast(IO[bytes], _Body(body, doing)), file)
+            finally:
+                body.close()
+
+        retrying(read, doing=doing)
 
     def link(self, key: str) -> str:
         """Where a browser finds an object: in the console of AWS, for who is logged in there. Of another service

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -265,7 +266,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             done = _upload(chosen.file, chosen.vendor, declared)
             told = (
                 f"s3://{done['bucket']}/{done['key']}\nThe sensor incoming_uploads takes it from there; the answer"
-                f" comes to s3://{done['bucket']}/{done['answer']}"
+                f" comes to s3://{done['bucket']}/{done['answer']}\nTo fetch it:"
+                f" python -m commerce_assets.answer {shlex.quote(done['key'])} --wait 300 --out answers"
             )
             sys.stdout.write((json.dumps(done, indent=2) if chosen.json else told) + "\n")
             return 0
