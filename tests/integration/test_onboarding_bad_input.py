@@ -404,12 +404,9 @@ def test_a_file_that_is_overwritten_while_it_is_worked_on_is_another_upload(
     assert_all_answered(market)
     assert market.query("select price::text from products order by sku") == [("9.00",), ("2.00",)]
     assert market.query(
-        "select changes.after ->> 'price' from commerce.product_changes changes order by 1"
-    ) == [
-        ("1.00",),
-        ("2.00",),
-        ("9.00",),
-    ]
+        "select kind, changes.before ->> 'price', changes.after ->> 'price'"
+        " from commerce.product_changes as changes order by change_id"
+    ) == [("insert", None, None), ("insert", None, None), ("update", "1.00", "9.00")]
 
 
 def test_without_versions_an_overwritten_file_is_answered_as_gone(market: Marketplace) -> None:
