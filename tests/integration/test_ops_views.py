@@ -18,7 +18,11 @@ from tests.apn_rows import connection_to, insert
 from tests.conftest import OWNER, settings_of
 
 VIEWS = ("sync_status", "validation_report", "quality_metrics")
-NOW = datetime.now(UTC).replace(tzinfo=None)
+
+
+def ago(**span: float) -> datetime:
+    """UTC without a zone, as the tables keep it; asked anew by each test, since a suite takes half an hour."""
+    return datetime.now(UTC).replace(tzinfo=None) - timedelta(**span)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +126,7 @@ def test_the_status_of_a_sync(connection: psycopg2.extensions.connection) -> Non
 
 
 def test_a_running_sync_has_lasted_until_now(connection: psycopg2.extensions.connection) -> None:
-    started = NOW - timedelta(minutes=5)
+    started = ago(minutes=5)
     job(connection, status="running", started_at=started)
     ((seconds,),) = select(connection, "select duration_seconds from ops.sync_status")
     assert 299 < seconds < 3600
@@ -163,7 +167,7 @@ def test_the_metrics_of_a_table(connection: psycopg2.extensions.connection) -> N
     for days, passed, failed in ((0, False, 4), (3, True, 0), (20, True, 0), (50, False, 10)):
         check(
             connection,
-            executed_at=NOW - timedelta(days=days, minutes=1),
+            executed_at=ago(days=days, minutes=1),
             passed=passed,
             records_failed=failed,
             severity="WARN",
@@ -173,12 +177,14 @@ def test_the_metrics_of_a_table(connection: psycopg2.extensions.connection) -> N
         connection,
         check_type="rules_hold",
         passed=False,
-        executed_at=NOW - timedelta(days=60),
+        executed_at=ago(days=60),
         severity="ERROR",
     )
     held = {"stage": "mirror", "reason": "X", "message": "x", "rules_version": "1"}
     insert(connection, "ops.quarantine", table_name="raw.odoo_crm_lead", source_id="1", **held)
-    insert(connection, "ops.quarantine", table_name="raw.odoo_crm_lead", source_id="2", closed_at=NOW, **held)
+    insert(
+        connection, "ops.quarantine", table_name="raw.odoo_crm_lead", source_id="2", closed_at=ago(), **held
+    )
     insert(
         connection,
         "ops.schema_drift",
@@ -197,7 +203,7 @@ def test_the_metrics_of_a_table(connection: psycopg2.extensions.connection) -> N
         hashed_columns=[],
         live_rows=7,
         job_id=str(uuid4()),
-        synced_at=NOW - timedelta(hours=2),
+        synced_at=ago(hours=2),
     )
     insert(
         connection,
