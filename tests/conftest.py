@@ -63,6 +63,21 @@ def _no_settings_of_this_machine() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _nothing_of_other_tests() -> Iterator[None]:
+    """A test's secrets and settings end with it: some take ordinary words for secrets, commands read an .env."""
+    from resources import redaction
+
+    known, pattern, environment = set(redaction._known), redaction._pattern, dict(os.environ)
+    yield
+    redaction._known.clear()
+    redaction._known.update(known)
+    redaction._pattern = pattern
+    if os.environ != environment:
+        os.environ.clear()
+        os.environ.update(environment)
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """A running server of the session: PostgreSQL 18, or 16 with PGSERVER_POSTGRES_VERSION=16."""

@@ -37,7 +37,7 @@ def definitions(location: str) -> dg.Definitions:
 ASSETS = [
     pytest.param(spec, definitions(location), id=f"{location}:{spec.key.to_user_string()}")
     for location in LOCATIONS
-    for spec in definitions(location).resolve_all_asset_specs()
+    for spec in sorted(definitions(location).resolve_all_asset_specs(), key=lambda spec: spec.key)
 ]
 
 
