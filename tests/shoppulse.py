@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from resources.settings import DatabaseSettings
 
 KEY = tokens.TokenKey("tests-1", b"the key of the tests, 32 bytes or more")
+SETTINGS = ("shoppulse.access", "shoppulse.tenant", "shoppulse.access_by_metric")
+"""What `enter` leaves, each signed for itself."""
 LOGINS = {
     "shoppulse_api": "shoppulse_app",
     "reader_one": "shoppulse_reader",

@@ -37,8 +37,12 @@ REASONS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric. `depends_on`: whoever sees this one can read those off it, so it is hidden when one of them is."""
+    """One metric. `depends_on`: whoever sees this one can read those off it, so it is hidden when one of them is.
 
+    `number` is the metric's for good: row security looks up by it who sees a stored cell. A new metric gets a new one.
+    """
+
+    number: int
     name: str
     formula: str
     dated: str
@@ -87,10 +91,13 @@ _DIVISION = "NULL when there is nothing to divide by (ZERO_DENOMINATOR)"
 _ORDER_DAY, _PROMISED, _CAMPAIGN_DAY = "order_date", "promised_delivery_date", "date"
 
 _ALL = (
-    Metric("gross_revenue", "sum of gross_revenue of the orders", _ORDER_DAY, "money", _MONEY, "orders"),
-    Metric("discount_amount", "sum of discount_amount of the orders", _ORDER_DAY, "money", _MONEY, "orders"),
-    Metric("net_revenue", "sum of net_revenue of the orders", _ORDER_DAY, "money", _MONEY, "orders"),
+    Metric(1, "gross_revenue", "sum of gross_revenue of the orders", _ORDER_DAY, "money", _MONEY, "orders"),
     Metric(
+        2, "discount_amount", "sum of discount_amount of the orders", _ORDER_DAY, "money", _MONEY, "orders"
+    ),
+    Metric(3, "net_revenue", "sum of net_revenue of the orders", _ORDER_DAY, "money", _MONEY, "orders"),
+    Metric(
+        4,
         "margin",
         "(net revenue - cost) / net revenue, over the orders whose cost is known",
         _ORDER_DAY,
@@ -100,8 +107,9 @@ _ALL = (
         ("net_revenue",),
         strict=False,
     ),
-    Metric("orders", "number of orders", _ORDER_DAY, "count", "never NULL where there is a row", "orders"),
+    Metric(5, "orders", "number of orders", _ORDER_DAY, "count", "never NULL where there is a row", "orders"),
     Metric(
+        6,
         "items",
         "sum of items_count of the orders",
         _ORDER_DAY,
@@ -110,6 +118,7 @@ _ALL = (
         "orders",
     ),
     Metric(
+        7,
         "aov",
         "net revenue / orders",
         _ORDER_DAY,
@@ -119,6 +128,7 @@ _ALL = (
         ("net_revenue", "orders"),
     ),
     Metric(
+        8,
         "returned_orders",
         "number of orders with the status Returned",
         _ORDER_DAY,
@@ -127,6 +137,7 @@ _ALL = (
         "orders",
     ),
     Metric(
+        9,
         "return_rate",
         "returned orders / orders",
         _ORDER_DAY,
@@ -136,6 +147,7 @@ _ALL = (
         ("returned_orders", "orders"),
     ),
     Metric(
+        10,
         "fulfillment_status",
         "number of the orders' deliveries, by fulfillment_status (the category)",
         _ORDER_DAY,
@@ -144,6 +156,7 @@ _ALL = (
         "orders",
     ),
     Metric(
+        11,
         "sla_met",
         "deliveries whose sla_met is true / deliveries that say whether it is, as the tenant reports it",
         _ORDER_DAY,
@@ -153,6 +166,7 @@ _ALL = (
         strict=False,
     ),
     Metric(
+        12,
         "days_to_ship",
         "mean days_to_ship of the orders' deliveries",
         _ORDER_DAY,
@@ -162,6 +176,7 @@ _ALL = (
         strict=False,
     ),
     Metric(
+        13,
         "inventory_levels",
         "none: no table of the tenants has stock",
         _ORDER_DAY,
@@ -170,6 +185,7 @@ _ALL = (
         "none",
     ),
     Metric(
+        14,
         "deliveries_due",
         "number of deliveries promised for the day that were made, or whose day is over where the tenant is",
         _PROMISED,
@@ -178,6 +194,7 @@ _ALL = (
         "fulfillment",
     ),
     Metric(
+        15,
         "on_time_deliveries",
         "number of them with actual_delivery_date <= promised_delivery_date",
         _PROMISED,
@@ -186,6 +203,7 @@ _ALL = (
         "fulfillment",
     ),
     Metric(
+        16,
         "on_time_rate",
         "on-time deliveries / deliveries due; undelivered past the promise counts as late",
         _PROMISED,
@@ -195,6 +213,7 @@ _ALL = (
         ("on_time_deliveries", "deliveries_due"),
     ),
     Metric(
+        17,
         "campaign_spend",
         "sum of spend",
         _CAMPAIGN_DAY,
@@ -203,6 +222,7 @@ _ALL = (
         "campaigns",
     ),
     Metric(
+        18,
         "impressions",
         "sum of impressions",
         _CAMPAIGN_DAY,
@@ -211,9 +231,16 @@ _ALL = (
         "campaigns",
     ),
     Metric(
-        "clicks", "sum of clicks", _CAMPAIGN_DAY, "count", "NULL when a row has none (NO_COUNT)", "campaigns"
+        19,
+        "clicks",
+        "sum of clicks",
+        _CAMPAIGN_DAY,
+        "count",
+        "NULL when a row has none (NO_COUNT)",
+        "campaigns",
     ),
     Metric(
+        20,
         "conversions",
         "sum of conversions",
         _CAMPAIGN_DAY,
@@ -222,6 +249,7 @@ _ALL = (
         "campaigns",
     ),
     Metric(
+        21,
         "revenue_attributed",
         "sum of revenue_attributed",
         _CAMPAIGN_DAY,
@@ -230,6 +258,7 @@ _ALL = (
         "campaigns",
     ),
     Metric(
+        22,
         "ctr",
         "clicks / impressions",
         _CAMPAIGN_DAY,
@@ -239,6 +268,7 @@ _ALL = (
         ("clicks", "impressions"),
     ),
     Metric(
+        23,
         "conversion_rate",
         "conversions / clicks",
         _CAMPAIGN_DAY,
@@ -248,6 +278,7 @@ _ALL = (
         ("conversions", "clicks"),
     ),
     Metric(
+        24,
         "roas",
         "revenue attributed / spend",
         _CAMPAIGN_DAY,
@@ -257,6 +288,7 @@ _ALL = (
         ("revenue_attributed", "campaign_spend"),
     ),
     Metric(
+        25,
         "cac",
         "spend / conversions",
         _CAMPAIGN_DAY,

@@ -25,7 +25,7 @@ delete from shoppulse.metric_disclosures;
 delete from shoppulse.metric_identities;
 delete from shoppulse.metrics;
 insert into shoppulse.metrics
-    (metric_name, formula, grain, dated, unit, null_rule, source, strict, owner, depends_on, needs)
+    (metric_number, metric_name, formula, grain, dated, unit, null_rule, source, strict, owner, depends_on, needs)
 values
 """
 _BETWEEN = """\
@@ -44,6 +44,7 @@ def sql() -> str:
         "    ("
         + ", ".join(
             (
+                str(one.number),
                 *map(
                     _text, (one.name, one.formula, one.grain, one.dated, one.unit, one.null_rule, one.source)
                 ),

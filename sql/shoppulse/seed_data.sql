@@ -27,6 +27,6 @@ begin
         ) v (role, metric_name)
         on conflict (tenant_id, role, metric_name) do nothing;
     end loop;
-    perform set_config('shoppulse.access', '', true);
+    perform set_config(name, '', true) from unnest(array['shoppulse.access', 'shoppulse.tenant', 'shoppulse.access_by_metric']) name;
 end
 $$;

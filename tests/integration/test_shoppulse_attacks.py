@@ -21,7 +21,7 @@ import pytest
 
 from commerce_assets.shoppulse import tokens
 from tests.pooler import TransactionPooler, WireClient, closing_pooler
-from tests.shoppulse import KEY, Pooled, entered, refusal, rows, run, token_for
+from tests.shoppulse import KEY, SETTINGS, Pooled, entered, refusal, rows, run, token_for
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ME = ("T001", "U101")
 SEES = "select shoppulse.access_tenant(), (select count(*) from shoppulse.orders)"
+ALL_SETTINGS = " union all ".join(f"select '{name}', current_setting('{name}')" for name in SETTINGS)
 BASE_TABLES = (
     *("tenants", "users", "orders", "fulfillment", "marketing_campaigns", "role_metric_visibility"),
     *("governance_rules", "audit_logs", "tenant_settings", "order_costs"),
@@ -129,9 +130,22 @@ SELECTS = {
     "sample": "select tenant_id from shoppulse.{table} tablesample bernoulli (100) where tenant_id > 'T001'",
     "whole row": "select x from shoppulse.{table} x where (x).tenant_id > 'T001' or x is null",
     "for update": "select tenant_id from shoppulse.{table} where tenant_id > 'T001' for update",
-    "set in the query": "select tenant_id from shoppulse.{table}"
-    " where set_config('shoppulse.access', 'T002', true) is not null and tenant_id > 'T001'",
+    **{
+        f"{name} set in the query": "select tenant_id from shoppulse.{table}"
+        f" where set_config('{name}', 'T002', true) is not null and tenant_id > 'T001'"
+        for name in SETTINGS
+    },
 }
+
+
+def in_place_of(setting: str, old: str, new: str) -> str:
+    """A setting with a text in it replaced, as it stands and in hexadecimal."""
+    return setting.replace(old, new).replace(old.encode().hex(), new.encode().hex())
+
+
+def put(app: Connection, settings: list[tuple[Any, ...]]) -> None:
+    for name, value in settings:
+        run(app, "select set_config(%s, %s, true)", (name, value))
 
 
 def test_no_select_shows_another_tenants_row(attacker: Connection) -> None:
@@ -206,9 +220,13 @@ def test_no_function_takes_another_tenant_as_an_argument(pooled: Pooled) -> None
     with pooled.connection() as app, entered(app, *ME):
         for call in (
             "administer('T002')",
-            "assume_tenant('T002')",
-            'signed_context(\'{"t": "T002"}\')',
-            "verified_context()",
+            "context('T002', 'U201', 'Admin', '{orders}', '{}')",
+            "enter_context('{54303032,55323031,41646d696e,7b7d,7b7d}')",
+            "signed('tenant', 'T002')",
+            "verified('tenant', current_setting('shoppulse.tenant'))",
+            "entered_context()",
+            "bound_context(true)",
+            "by_metric('T002', '{orders}', '{}')",
             "user_context('T002', 'U201', true)",
             "governed_values('T002', 'U201')",
             "visible_metrics('T002', 'Finance')",
@@ -238,37 +256,53 @@ def test_functions_that_take_a_tenant_ask_whether_one_may_name_it(granted: Poole
 def test_a_context_set_by_hand_is_worth_nothing(granted: Pooled) -> None:
     """A setting can be written by anybody, also for the whole session and so for the next client of the connection."""
     with granted.connection() as app, entered(app, *ME):
-        ((mine,),) = rows(app, "select current_setting('shoppulse.access')")
+        settings = {name: str(rows(app, f"select current_setting('{name}')")[0][0]) for name in SETTINGS}
         ((mark,),) = rows(app, "select shoppulse.challenge()")
-        text = "tests-1." + mine[64:].partition(".")[2].replace("T001", "T002")
-        forged = (
-            # As somebody could who issues tokens: their key signs no contexts.
-            hmac.new(KEY.secret, bytes.fromhex(mark) + text.encode(), hashlib.sha256).hexdigest() + text,
-            "T002",
-            '{"t": "T002", "u": "U201"}',
-            mine.replace("T001", "T002"),
-            mine.replace("U101", "U104"),
-            mine.replace("discount_amount", "campaign_spend_"),
-            "0" * 64 + mine[64:],
-            mine[:64],
-            mine[64:],
-            mine.upper(),
-            mine + " ",
-            mine.replace("context-1", "tests-1"),
-            mine[:64] + "x" * 100,
-            "T002\x01" * 20,
-            "ü" * 80,
-            "x" * 3_000_000,
-        )
-        for value in forged:
-            for local in (True, False):
-                run(app, "savepoint here")
-                run(app, "select set_config('shoppulse.access', %s, %s)", (value, local))
-                assert rows(app, SEES) == [(None, 0)]
-                assert rows(
-                    app, "select shoppulse.access_values('region'), shoppulse.access_narrowed('{region}')"
-                ) == [([], True)]
-                run(app, "rollback to savepoint here")
+        for name, mine in settings.items():
+            text = f"tests-1.{in_place_of(mine[64:].partition('.')[2], 'T001', 'T002')}"
+            about = {"shoppulse.access": "access", "shoppulse.tenant": "tenant"}.get(name, "by metric")
+            message = bytes.fromhex(mark) + f"{about}:{text}".encode()
+            forged = (
+                # As somebody could who issues tokens: their key signs no contexts.
+                hmac.new(KEY.secret, message, hashlib.sha256).hexdigest() + text,
+                "T002",
+                '{"t": "T002", "u": "U201"}',
+                in_place_of(mine, "T001", "T002"),
+                # Of this very transaction, and of something else.
+                *(other for other_name, other in settings.items() if other_name != name),
+                "0" * 64 + mine[64:],
+                mine[:64],
+                mine[64:],
+                mine.upper(),
+                mine + " ",
+                mine.replace("context-1", "tests-1"),
+                mine[:64] + "x" * 100,
+                "T002\x01" * 20,
+                "ü" * 80,
+                "x" * 3_000_000,
+            )
+            if name == "shoppulse.access":
+                forged += (
+                    in_place_of(mine, "U101", "U104"),
+                    in_place_of(mine, "discount_amount", "campaign_spend_"),
+                )
+            for value in forged:
+                for local in (True, False):
+                    run(app, "savepoint here")
+                    run(app, "select set_config(%s, %s, %s)", (name, value, local))
+                    if name == "shoppulse.tenant":
+                        assert rows(app, "select shoppulse.entered_tenant()") == [(None,)]
+                    elif name == "shoppulse.access":
+                        assert rows(app, SEES) == [(None, 0)]
+                        assert rows(
+                            app,
+                            "select shoppulse.access_user(), shoppulse.access_role(), shoppulse.access_metrics(),"
+                            " shoppulse.access_values('region'), shoppulse.access_narrowed('{region}')",
+                        ) == [(None, None, None, [], True)]
+                    else:
+                        ((cells,),) = rows(app, "select shoppulse.access_by_metric()")
+                        assert set(cells) == {"hidden-metric"}
+                    run(app, "rollback to savepoint here")
         for name in (
             "app.tenant_id",
             "app.tenant",
@@ -279,11 +313,13 @@ def test_a_context_set_by_hand_is_worth_nothing(granted: Pooled) -> None:
             run(app, "select set_config(%s, 'T002', false)", (name,))
         assert rows(app, "select distinct tenant_id from shoppulse.orders") == [("T001",)]
     with granted.connection() as app, app:
-        run(app, "select set_config('shoppulse.access', %s, false)", (mine,))
+        for name, mine in settings.items():
+            run(app, "select set_config(%s, %s, false)", (name, mine))
         run(app, "select set_config('app.tenant_id', 'T002', false)")
     with granted.connection() as other:
         with other:
-            assert rows(other, "select current_setting('shoppulse.access')") == [(mine,)]  # it did stay
+            for name, mine in settings.items():
+                assert rows(other, f"select current_setting('{name}')") == [(mine,)]  # it did stay
             assert rows(other, SEES) == [(None, 0)]
         with entered(other, "T002", "U201"):
             assert rows(other, "select distinct tenant_id from shoppulse.orders") == [("T002",)]
@@ -297,12 +333,12 @@ def test_a_context_of_another_transaction_is_worth_nothing(granted: Pooled) -> N
         granted.direct.connection() as elsewhere,
     ):
         with entered(victim, "T002", "U201"):
-            ((stolen,),) = rows(victim, "select current_setting('shoppulse.access')")
+            stolen = rows(victim, ALL_SETTINGS)
             with elsewhere:
-                run(elsewhere, "select set_config('shoppulse.access', %s, true)", (stolen,))
+                put(elsewhere, stolen)
                 assert rows(elsewhere, SEES) == [(None, 0)]
         with app:
-            run(app, "select set_config('shoppulse.access', %s, true)", (stolen,))
+            put(app, stolen)
             assert rows(app, SEES) == [(None, 0)]
 
 
@@ -455,7 +491,7 @@ def test_a_changed_search_path_changes_no_function_of_ours(granted: Pooled) -> N
         assert rows(app, "select shoppulse.try_enter(%s)", (token,)) == [(False,)]
         run(
             app,
-            "select set_config('shoppulse.access', repeat('0', 64) || 'context-1.{\"t\": \"T002\"}', true)",
+            "select set_config('shoppulse.tenant', repeat('0', 64) || 'context-1.T002', true)",
         )
         assert rows(app, SEES) == [(None, 0)]
         assert isinstance(
@@ -567,7 +603,7 @@ def test_a_strange_tenant_is_no_tenant(granted: Pooled) -> None:
             with entered(app, *ME):
                 count = "select count(*) from shoppulse.orders where tenant_id = %s"
                 assert rows(app, count, (value,)) == [(0,)], strange
-                run(app, "select set_config('shoppulse.access', %s, true)", (value,))
+                put(app, [(name, value) for name in SETTINGS])
                 assert rows(app, SEES) == [(None, 0)], strange
 
 
@@ -651,8 +687,7 @@ def test_no_setting_of_the_session_makes_a_forged_token_or_context_good(
         assert rows(app, SEES) == [(None, 0)]
         run(app, "select shoppulse.enter(%s)", (token_for(app, *ME),))
         assert rows(app, SEES) == [("T001", 12)]
-        ((mine,),) = rows(app, "select current_setting('shoppulse.access')")
-        run(app, "select set_config('shoppulse.access', %s, true)", (mine.replace("T001", "T002"),))
+        put(app, [(name, in_place_of(str(mine), "T001", "T002")) for name, mine in rows(app, ALL_SETTINGS)])
         assert rows(app, SEES) == [(None, 0)]
 
 
@@ -696,7 +731,8 @@ def test_a_transaction_that_has_entered_a_tenant_enters_no_other(granted: Pooled
             assert rows(app, "select shoppulse.access_tenant(), shoppulse.access_user()") == [ME]
 
 
-def test_a_context_taken_away_within_a_query_lifts_no_narrowing(granted: Pooled) -> None:
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_context_taken_away_within_a_query_lifts_no_narrowing(granted: Pooled, name: str) -> None:
     """The parts of a policy are asked for one after the other; whoever has no context by then is told: nothing."""
     with granted.direct.tenant("T001") as owner:
         run(
@@ -708,14 +744,14 @@ def test_a_context_taken_away_within_a_query_lifts_no_narrowing(granted: Pooled)
         for text in (
             # The tenant is the first key of the index; the second one takes the context away; then comes the rest.
             "select region from shoppulse.orders"
-            " where order_id = (select 'O1' || set_config('shoppulse.access', '', true))",
-            "select distinct region from (select set_config('shoppulse.access', '', true)) s, shoppulse.orders",
+            f" where order_id = (select 'O1' || set_config('{name}', '', true))",
+            f"select distinct region from (select set_config('{name}', '', true)) s, shoppulse.orders",
             "select distinct o.region from shoppulse.orders a,"
-            " lateral (select set_config('shoppulse.access', '', true) || a.order_id) s (x), shoppulse.orders o",
-            "with s as materialized (select set_config('shoppulse.access', '', true) x)"
+            f" lateral (select set_config('{name}', '', true) || a.order_id) s (x), shoppulse.orders o",
+            f"with s as materialized (select set_config('{name}', '', true) x)"
             " select distinct region from s, shoppulse.orders where s.x = ''",
             "select distinct region from shoppulse.fulfillment f join shoppulse.orders o using (tenant_id, order_id)"
-            " where set_config('shoppulse.access', '', true) = ''",
+            f" where set_config('{name}', '', true) = ''",
         ):
             with entered(app, *ME):
                 run(app, "set local enable_seqscan = off")
@@ -726,10 +762,14 @@ def test_people_with_sql_access_are_who_their_login_is(granted: Pooled) -> None:
     """No setting, no token and no role changes it; with every right on the tables."""
     with granted.connection("reader_one") as reader, granted.connection() as app:
         with entered(app, "T002", "U201"):
-            ((stolen,),) = rows(app, "select current_setting('shoppulse.access')")
+            stolen = rows(app, ALL_SETTINGS)
         with reader:
-            for setting in ("", "T002", stolen):
-                run(reader, "select set_config('shoppulse.access', %s, true)", (setting,))
+            for settings in (
+                [(name, "") for name in SETTINGS],
+                [(name, "T002") for name in SETTINGS],
+                stolen,
+            ):
+                put(reader, settings)
                 assert rows(reader, "select shoppulse.access_tenant(), shoppulse.access_user()") == [ME]
                 for table in BASE_TABLES:
                     assert (

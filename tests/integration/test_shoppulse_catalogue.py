@@ -148,9 +148,14 @@ def test_no_function_means_something_else_with_other_settings_of_the_session(sho
 def test_the_application_may_call_what_answers_for_itself_only(shoppulse: ShopPulse) -> None:
     """Each function that it may call takes who asks from the context; those below take a tenant's word for it."""
     internal = (
-        "assume_tenant",
         "administer",
-        "signed_context",
+        "context",
+        "signed",
+        "verified",
+        "enter_context",
+        "entered_context",
+        "bound_context",
+        "by_metric",
         "audit",
         "user_context",
         "visible_metrics",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import psycopg2.errors
 import pytest
 
-from tests.integration.test_shoppulse_metrics import refreshed
-from tests.shoppulse import Pooled, entered, refusal, rows, run
+from tests.integration.test_shoppulse_metrics import pipeline, refreshed
+from tests.shoppulse import SETTINGS, Pooled, ShopPulse, entered, refusal, rows, run
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -89,8 +89,11 @@ WAYS = {
     " left join shoppulse.{r} v using (metric_name) where v.metric_date is not null",
     "cte": "with all_of_it as materialized (select * from shoppulse.{r}) select metric_name from all_of_it",
     "division": "select metric_name from shoppulse.{r} where 1 / (metric_name <> all (%(hidden)s))::int = 1",
-    "set": "select metric_name from shoppulse.{r}"
-    " where set_config('shoppulse.access', 'x', true) = 'x' and metric_name = any (%(hidden)s)",
+    **{
+        f"{name} set": "select metric_name from shoppulse.{r}"
+        f" where set_config('{name}', 'x', true) = 'x' and metric_name = any (%(hidden)s)"
+        for name in SETTINGS
+    },
     "period": "select metric_name from shoppulse.period_metrics('2000-01-01', '2100-01-01')",
 }
 
@@ -259,6 +262,39 @@ def test_an_administrator_manages_his_tenant_and_no_other(filled: Pooled) -> Non
     assert [text.rsplit(",", 1)[0] for (text,) in after] == strip
 
 
+def test_no_tenants_name_passes_for_what_is_visible(shoppulse: ShopPulse) -> None:
+    """Who sees what is an array by metric; read with array_nulls off, its nulls would be the name of this tenant."""
+    for tenant_id in ("NULL", "hidden-met"):
+        with shoppulse.tenant(tenant_id) as owner:
+            run(
+                owner, "insert into shoppulse.tenants (tenant_id, tenant_name) values (%s, 'x')", (tenant_id,)
+            )
+            run(
+                owner,
+                "insert into shoppulse.users (tenant_id, user_id, email, cognito_user_id, role)"
+                " values (%(t)s, 'U1' || left(%(t)s, 1), %(t)s || '@example.com', %(t)s, 'Finance')",
+                {"t": tenant_id},
+            )
+            run(
+                owner,
+                "insert into shoppulse.role_metric_visibility (tenant_id, role, metric_name)"
+                " values (%s, 'Finance', 'clicks')",
+                (tenant_id,),
+            )
+        with pipeline(shoppulse) as session, session.connection:
+            run(
+                session.connection,
+                "insert into shoppulse.campaign_metrics"
+                " (tenant_id, metric_date, metric_name, metric_number, channel, numerator, missing)"
+                " select %s, '2026-03-01', metric_name, metric_number, '', 1, 0 from shoppulse.metrics",
+                (tenant_id,),
+            )
+        for setting in ("off", "on"):
+            with shoppulse.connection() as app, entered(app, tenant_id, f"U1{tenant_id[0]}"):
+                run(app, f"set local array_nulls = {setting}")
+                assert rows(app, "select metric_name from shoppulse.campaign_metrics") == [("clicks",)]
+
+
 def test_no_query_on_metrics_shows_another_tenant(filled: Pooled) -> None:
     ways = (
         "select tenant_id from shoppulse.{r} where tenant_id = 'T002'",
@@ -267,8 +303,11 @@ def test_no_query_on_metrics_shows_another_tenant(filled: Pooled) -> None:
         "select (select max(tenant_id) from shoppulse.{r} where tenant_id > 'T001')"
         " where exists (select from shoppulse.{r} where tenant_id > 'T001')",
         "select tenant_id from shoppulse.{r} group by 1 having tenant_id > 'T001'",
-        "select tenant_id from shoppulse.{r}"
-        " where set_config('shoppulse.access', '', true) = '' and tenant_id > 'T001'",
+        *(
+            "select tenant_id from shoppulse.{r}"
+            f" where set_config('{name}', '', true) = '' and tenant_id > 'T001'"
+            for name in SETTINGS
+        ),
     )
     with filled.connection() as victim, filled.connection() as app:
         for relation in RELATIONS:
@@ -327,8 +366,9 @@ def test_a_leaky_function_sees_only_visible_metrics(filled: Pooled) -> None:
 def test_writing_a_metric_that_one_cannot_see_is_refused(filled: Pooled) -> None:
     cell = (
         "insert into shoppulse.tenant_daily_metrics"
-        " (tenant_id, metric_date, metric_name, region, store_id, category, numerator, missing)"
-        " values ('{}', '2026-03-01', '{}', '', '', '', 1, 0)"
+        " (tenant_id, metric_date, metric_name, metric_number, region, store_id, category, numerator, missing)"
+        " select '{}', '2026-03-01', metric_name, metric_number, '', '', '', 1, 0 from shoppulse.metrics"
+        " where metric_name = '{}'"
     )
     with filled.connection() as app, entered(app, *ME):
         for tenant_id, metric in (("T001", "gross_revenue"), ("T002", "sla_met"), ("T002", "gross_revenue")):
@@ -342,14 +382,15 @@ def test_writing_a_metric_that_one_cannot_see_is_refused(filled: Pooled) -> None
             assert cursor.rowcount == 0
 
 
-def test_a_context_taken_away_within_a_query_lifts_no_narrowing_of_metrics(filled: Pooled) -> None:
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_context_taken_away_within_a_query_lifts_no_narrowing_of_metrics(filled: Pooled, name: str) -> None:
     with filled.direct.tenant("T001") as owner:
         run(
             owner,
             'insert into shoppulse.governance_rules (tenant_id, user_id, dimension, "values")'
             " values ('T001', 'U102', 'region', '{NA}')",
         )
-    gone = "set_config('shoppulse.access', '', true)"
+    gone = f"set_config('{name}', '', true)"
     with filled.connection() as app:
         for text in (
             "select distinct region from shoppulse.tenant_daily_metrics",

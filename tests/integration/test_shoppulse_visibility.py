@@ -559,8 +559,8 @@ def test_a_tenants_day_is_read_from_the_index_alone(filled: ShopPulse) -> None:
         # Enough of other tenants' days that an index is worth it; the copies belong to T002.
         run(
             session.connection,
-            "insert into shoppulse.tenant_daily_metrics select 'T002', metric_date + n * 30, metric_name, region,"
-            " store_id, category, numerator, denominator, missing, null_reason"
+            "insert into shoppulse.tenant_daily_metrics select 'T002', metric_date + n * 30, metric_name,"
+            " metric_number, region, store_id, category, numerator, denominator, missing, null_reason"
             " from shoppulse.tenant_daily_metrics, generate_series(1, 60) n where tenant_id = 'T002'",
         )
     with filled.connection(filled.owner.user) as owner:

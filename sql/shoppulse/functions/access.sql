@@ -1,6 +1,7 @@
 -- How the database knows who asks. An application enters a tenant and a user for one transaction with a token that is signed, expires
--- and is good for that very transaction; `enter` leaves a context in the setting shoppulse.access, signed again and bound to the
--- transaction, because anybody may write a setting. A login in sql_principals is its user, whatever any setting says.
+-- and is good for that very transaction; `enter` leaves a context in settings, signed again and bound to the transaction, because anybody
+-- may write a setting: shoppulse.access holds all of it, shoppulse.tenant and shoppulse.access_by_metric what queries ask for most. A login
+-- in sql_principals is its user, and enters as nobody else.
 -- The functions run as shoppulse_owner, for whom row security is forced. Parallel restricted: a worker is another process.
 -- They are parsed at their first call in a session, with the caller's settings: no backslash in here, which standard_conforming_strings
 -- would change the meaning of, and whatever must hold is asked for with "is not true", which null does not pass.
@@ -25,49 +26,109 @@ create or replace function shoppulse.same(p_one bytea, p_other bytea) returns bo
 language sql immutable parallel safe
 return sha256(p_one) = sha256(p_other);
 
--- The setting's text for a context: 64 hexadecimal digits, key_id, a dot, JSON: t tenant, u user, r role, m metrics
--- (the text of an array, which is read three times as fast as one of JSON), v narrowed values by dimension.
-create or replace function shoppulse.signed_context(p_context jsonb) returns text
+-- A context is an array of texts in hexadecimal, so that none can pass for two: 1 tenant, 2 user, 3 role, 4 metrics (the text of an
+-- array), 5 narrowed values by dimension (JSON); '' for what is not known.
+create or replace function shoppulse.context(p_tenant_id text, p_user_id text, p_role text, p_metrics text[], p_narrowed jsonb) returns text[]
+language sql immutable parallel safe
+return array[encode(convert_to(coalesce(p_tenant_id, ''), 'UTF8'), 'hex'), encode(convert_to(coalesce(p_user_id, ''), 'UTF8'), 'hex'),
+             encode(convert_to(coalesce(p_role, ''), 'UTF8'), 'hex'), encode(convert_to(coalesce(p_metrics::text, ''), 'UTF8'), 'hex'),
+             encode(convert_to(coalesce(p_narrowed::text, ''), 'UTF8'), 'hex')];
+
+-- One of its texts; null for what is not known.
+create or replace function shoppulse.known(p_hex text) returns text
+language sql immutable parallel safe
+return nullif(convert_from(decode(p_hex, 'hex'), 'UTF8'), '');
+
+-- Whether the login is bound to a user, and so is that one alone.
+create or replace function shoppulse.login_is_bound() returns boolean
 language plpgsql stable parallel restricted as $$
+begin
+    return exists (select from shoppulse.sql_principals p where p.login = session_user);
+end
+$$;
+
+-- What a setting says, signed for this transaction and for what it is about: 64 hexadecimal digits, key_id, a dot, the text.
+create or replace function shoppulse.signed(p_about text, p_text text) returns text
+language plpgsql strict stable parallel restricted as $$
 declare
     v_key record;
     v_text text;
 begin
+    if shoppulse.login_is_bound() then
+        raise exception 'login % is bound to a user and enters as nobody else', session_user using errcode = 'insufficient_privilege';
+    end if;
     select k.key_id, k.inner_pad, k.outer_pad into strict v_key
     from shoppulse.token_keys k
     where k.purpose = 'context' and k.retired_at is null
     order by k.created_at desc, k.key_id desc limit 1;
-    v_text := v_key.key_id || '.' || p_context::text;
-    return encode(shoppulse.hmac(shoppulse.transaction_mark() || convert_to(v_text, 'UTF8'), v_key.inner_pad, v_key.outer_pad), 'hex')
-        || v_text;
+    v_text := v_key.key_id || '.' || p_text;
+    return encode(shoppulse.hmac(shoppulse.transaction_mark() || convert_to(p_about || ':' || v_text, 'UTF8'),
+                                 v_key.inner_pad, v_key.outer_pad), 'hex') || v_text;
 end
 $$;
 
--- The context of this transaction, or null: nothing set, forged, tampered with, or of another transaction.
-create or replace function shoppulse.verified_context() returns jsonb
+-- The text, or null: nothing set, forged, tampered with, about something else, or of another transaction.
+create or replace function shoppulse.verified(p_about text, p_setting text) returns text
 language plpgsql stable parallel restricted as $$
 declare
-    v_setting text := current_setting('shoppulse.access', true);
     v_text text;
     v_key_id text;
     v_inner bytea;
     v_outer bytea;
 begin
-    if v_setting is null or octet_length(v_setting) not between 66 and 1000000 then
+    if octet_length(p_setting) between 66 and 1000000 is not true then
         return null;
     end if;
-    v_text := substr(v_setting, 65);
+    v_text := substr(p_setting, 65);
     v_key_id := split_part(left(v_text, 65), '.', 1);
     select k.inner_pad, k.outer_pad into v_inner, v_outer
     from shoppulse.token_keys k
     where k.key_id = v_key_id and k.purpose = 'context' and k.retired_at is null;
     if shoppulse.same(
-        convert_to(left(v_setting, 64), 'UTF8'),
-        convert_to(encode(shoppulse.hmac(shoppulse.transaction_mark() || convert_to(v_text, 'UTF8'), v_inner, v_outer), 'hex'), 'UTF8')
+        convert_to(left(p_setting, 64), 'UTF8'),
+        convert_to(encode(shoppulse.hmac(shoppulse.transaction_mark() || convert_to(p_about || ':' || v_text, 'UTF8'), v_inner, v_outer),
+                          'hex'), 'UTF8')
     ) is not true then
         return null;
     end if;
-    return substr(v_text, length(v_key_id) + 2)::jsonb;
+    return substr(v_text, length(v_key_id) + 2);
+end
+$$;
+
+-- The context that this transaction has entered, or null.
+create or replace function shoppulse.entered_context() returns text[]
+language sql stable parallel restricted
+return string_to_array(shoppulse.verified('access', current_setting('shoppulse.access', true)), '.');
+
+-- By metric number: the tenant where the user sees the metric, the same with a prefix where he is narrowed. One look-up tells whether a row
+-- is of the tenant and of a visible metric. What is no tenant is too long to be one, and nothing is null: array_nulls is the caller's.
+create or replace function shoppulse.by_metric(p_tenant_id text, p_metrics text[], p_narrowed jsonb) returns name[]
+language plpgsql stable parallel restricted as $$
+begin
+    return array(
+        select case when m.metric_name = any (p_metrics) is not true then 'hidden-metric'
+            when p_narrowed = '{}' then p_tenant_id else 'narrowed-to-' || p_tenant_id end
+        from generate_series(1, (select max(last.metric_number) from shoppulse.metrics last)) as numbered (n)
+        left join shoppulse.metrics m on m.metric_number = numbered.n
+        order by numbered.n
+    );
+end
+$$;
+
+-- Enter a context, or with null leave: until the transaction's end.
+create or replace function shoppulse.enter_context(p_context text[]) returns void
+language plpgsql volatile parallel unsafe as $$
+declare
+    v_tenant_id text := shoppulse.known(p_context[1]);
+    v_metrics text[] := shoppulse.known(p_context[4]);
+    v_by_metric name[];
+begin
+    if v_metrics is not null then
+        v_by_metric := shoppulse.by_metric(v_tenant_id, v_metrics, shoppulse.known(p_context[5])::jsonb);
+    end if;
+    perform set_config('shoppulse.access', coalesce(shoppulse.signed('access', array_to_string(p_context, '.')), ''), true),
+            set_config('shoppulse.tenant', coalesce(shoppulse.signed('tenant', v_tenant_id), ''), true),
+            set_config('shoppulse.access_by_metric', coalesce(shoppulse.signed('by metric', v_by_metric::text), ''), true);
 end
 $$;
 
@@ -98,7 +159,7 @@ $$;
 
 -- The context of an active user of an active tenant, or null. Row security applies: only of the tenant that is entered. Metrics and
 -- narrowing only when asked: the policies of what they are read from ask for the tenant of a bound login, that is for this function.
-create or replace function shoppulse.user_context(p_tenant_id text, p_user_id text, p_whole boolean) returns jsonb
+create or replace function shoppulse.user_context(p_tenant_id text, p_user_id text, p_whole boolean) returns text[]
 language plpgsql stable parallel restricted as $$
 declare
     v_role text;
@@ -109,16 +170,15 @@ begin
     if v_role is null then
         return null;
     elsif not p_whole then
-        return jsonb_build_object('t', p_tenant_id, 'u', p_user_id, 'r', v_role);
+        return shoppulse.context(p_tenant_id, p_user_id, v_role, null, null);
     end if;
-    return jsonb_build_object('t', p_tenant_id, 'u', p_user_id, 'r', v_role,
-                              'm', coalesce(shoppulse.visible_metrics(p_tenant_id, v_role), '{}')::text,
-                              'v', shoppulse.governed_values(p_tenant_id, p_user_id));
+    return shoppulse.context(p_tenant_id, p_user_id, v_role, coalesce(shoppulse.visible_metrics(p_tenant_id, v_role), '{}'),
+                             shoppulse.governed_values(p_tenant_id, p_user_id));
 end
 $$;
 
--- Who asks: the user that the login is bound to, else whom the transaction has entered. p_whole: with metrics and narrowing.
-create or replace function shoppulse.current_context(p_whole boolean) returns jsonb
+-- The context of the user that the login is bound to, or null. p_whole: with metrics and narrowing.
+create or replace function shoppulse.bound_context(p_whole boolean) returns text[]
 language plpgsql stable parallel restricted as $$
 declare
     v_tenant_id text;
@@ -126,20 +186,36 @@ declare
 begin
     select p.tenant_id, p.user_id into v_tenant_id, v_user_id from shoppulse.sql_principals p where p.login = session_user;
     if v_user_id is null then
-        return shoppulse.verified_context();
+        return null;
     end if;
     return shoppulse.user_context(v_tenant_id, v_user_id, p_whole);
 end
 $$;
 
--- For the policies of tenants and users, which the functions above read. Says nothing about the user being active.
+-- Who asks: whom the transaction has entered, which a bound login cannot, else the user that the login is bound to.
+create or replace function shoppulse.current_context(p_whole boolean) returns text[]
+language plpgsql stable parallel restricted as $$
+declare
+    v_context text[] := shoppulse.entered_context();
+begin
+    if v_context is not null then
+        return v_context;
+    end if;
+    return shoppulse.bound_context(p_whole);
+end
+$$;
+
+-- For the policies of tenants and users, which the functions above read, and of metrics, which ask for the rest with access_by_metric. Says
+-- nothing about the user, not even that he is active.
 create or replace function shoppulse.entered_tenant() returns text
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    v_tenant_id text;
+    v_tenant_id text := shoppulse.verified('tenant', current_setting('shoppulse.tenant', true));
 begin
-    select p.tenant_id into v_tenant_id from shoppulse.sql_principals p where p.login = session_user;
-    return coalesce(v_tenant_id, shoppulse.verified_context() ->> 't');
+    if v_tenant_id is not null then
+        return v_tenant_id;
+    end if;
+    return (select p.tenant_id from shoppulse.sql_principals p where p.login = session_user);
 end
 $$;
 
@@ -147,21 +223,21 @@ $$;
 create or replace function shoppulse.access_tenant() returns text
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    return shoppulse.current_context(false) ->> 't';
+    return shoppulse.known((shoppulse.current_context(false))[1]);
 end
 $$;
 
 create or replace function shoppulse.access_user() returns text
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    return shoppulse.current_context(false) ->> 'u';
+    return shoppulse.known((shoppulse.current_context(false))[2]);
 end
 $$;
 
 create or replace function shoppulse.access_role() returns text
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    return shoppulse.current_context(false) ->> 'r';
+    return shoppulse.known((shoppulse.current_context(false))[3]);
 end
 $$;
 
@@ -169,7 +245,7 @@ $$;
 create or replace function shoppulse.access_metrics() returns text[]
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    return (shoppulse.current_context(true) ->> 'm')::text[];
+    return shoppulse.known((shoppulse.current_context(true))[4])::text[];
 end
 $$;
 
@@ -178,7 +254,7 @@ $$;
 create or replace function shoppulse.access_values(p_dimension text) returns text[]
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    v_narrowed jsonb := shoppulse.current_context(true) -> 'v';
+    v_narrowed jsonb := shoppulse.known((shoppulse.current_context(true))[5]);
 begin
     if v_narrowed is null then
         return '{}';
@@ -193,7 +269,7 @@ $$;
 create or replace function shoppulse.access_narrowed(p_dimensions text[]) returns boolean
 language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    return coalesce(shoppulse.current_context(true) -> 'v' ?| p_dimensions, true);
+    return coalesce(shoppulse.known((shoppulse.current_context(true))[5])::jsonb ?| p_dimensions, true);
 end
 $$;
 
@@ -203,30 +279,16 @@ language sql stable parallel restricted
 return pg_has_role(session_user, 'commerce_writer', 'usage') or pg_has_role(session_user, 'shoppulse_maintenance', 'usage')
     or pg_has_role(session_user, 'shoppulse_owner', 'usage');
 
--- For functions of shoppulse_owner that write for a tenant: confine what follows to it, and return the setting to put back afterwards
--- with set_config('shoppulse.access', <returned>, true). Somebody who has entered a tenant gets no other one.
-create or replace function shoppulse.assume_tenant(p_tenant_id text) returns text
-language plpgsql volatile parallel unsafe as $$
-declare
-    v_before text := coalesce(current_setting('shoppulse.access', true), '');
-begin
-    if p_tenant_id is not null and p_tenant_id = shoppulse.entered_tenant() then
-        return v_before;
-    elsif p_tenant_id is null or p_tenant_id = '' or not shoppulse.may_name_tenants() then
-        raise exception 'the tenant is not yours to name' using errcode = 'insufficient_privilege',
-            hint = 'Enter the tenant with shoppulse.enter(token) in this transaction.';
-    end if;
-    perform set_config('shoppulse.access', shoppulse.signed_context(jsonb_build_object('t', p_tenant_id, 'm', '{}', 'v', '{}'::jsonb)), true);
-    return v_before;
-end
-$$;
-
--- For the owner of the schema and maintenance, who see no row either until they say of which tenant: until the transaction's end.
+-- For pipelines, maintenance and the owner of the schema, who see no row of a tenant either until they say of which: until the
+-- transaction's end. A login that is bound to a user gets no other tenant.
 create or replace function shoppulse.administer(p_tenant_id text) returns void
 language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    perform set_config('shoppulse.access', '', true);
-    perform shoppulse.assume_tenant(p_tenant_id);
+    if coalesce(p_tenant_id, '') = '' or not shoppulse.may_name_tenants() or shoppulse.login_is_bound() then
+        raise exception 'the tenant is not yours to name' using errcode = 'insufficient_privilege',
+            hint = 'Enter the tenant with shoppulse.enter(token) in this transaction.';
+    end if;
+    perform shoppulse.enter_context(shoppulse.context(p_tenant_id, null, null, '{}', '{}'));
 end
 $$;
 
@@ -278,27 +340,31 @@ declare
     v_claims jsonb := shoppulse.verified_token(p_token);
     v_tenant_id text := v_claims ->> 'tenant';
     v_user_id text := v_claims ->> 'user';
-    v_entered jsonb := shoppulse.verified_context();
-    v_context jsonb;
+    v_entered text[] := shoppulse.entered_context();
+    v_context text[];
     v_reason text;
 begin
+    if shoppulse.login_is_bound() then
+        raise log 'shoppulse: login % is bound to a user and asked for tenant % as user %', session_user, v_tenant_id, v_user_id;
+        return false;
+    end if;
     if v_claims is null or coalesce(v_tenant_id, '') = '' or coalesce(v_user_id, '') = '' then
         v_reason := 'not a token of ours';
     elsif v_claims ->> 'challenge' is null then
         v_reason := 'expired, or issued for another transaction';
-    elsif v_entered is not null and (v_entered ->> 't', v_entered ->> 'u') is distinct from (v_tenant_id, v_user_id) then
+    elsif v_entered is not null and v_entered[1:2] is distinct from (shoppulse.context(v_tenant_id, v_user_id, null, null, null))[1:2] then
         -- What was entered stays: put away, it would make room for the next attempt.
         raise log 'shoppulse: login % has entered tenant % as user % and asked for tenant % as user % in the same transaction',
-            session_user, v_entered ->> 't', v_entered ->> 'u', v_tenant_id, v_user_id;
+            session_user, shoppulse.known(v_entered[1]), shoppulse.known(v_entered[2]), v_tenant_id, v_user_id;
         return false;
     end if;
     if v_reason is distinct from 'not a token of ours' then
         -- Row security holds in here too: the tenant is entered first, without user and metrics.
-        perform set_config('shoppulse.access', shoppulse.signed_context(jsonb_build_object('t', v_tenant_id)), true);
+        perform shoppulse.enter_context(shoppulse.context(v_tenant_id, null, null, null, null));
         if v_reason is null then
             v_context := shoppulse.user_context(v_tenant_id, v_user_id, true);
             if v_context is not null then
-                perform set_config('shoppulse.access', shoppulse.signed_context(v_context), true);
+                perform shoppulse.enter_context(v_context);
                 -- Left off by the client before on a pooled connection, it would make a backslash in a quoted value of this one end it.
                 perform set_config('standard_conforming_strings', 'on', true);
                 if v_entered is null and current_setting('transaction_read_only') = 'off' and not exists (
@@ -306,7 +372,7 @@ begin
                 ) then
                     perform shoppulse.audit(
                         v_tenant_id, v_user_id, 'enter', 'access', v_user_id,
-                        jsonb_build_object('role', v_context ->> 'r', 'login', session_user), inet_client_addr());
+                        jsonb_build_object('role', shoppulse.known(v_context[3]), 'login', session_user), inet_client_addr());
                 end if;
                 return true;
             end if;
@@ -320,7 +386,7 @@ begin
                 inet_client_addr());
         end if;
     end if;
-    perform set_config('shoppulse.access', '', true);
+    perform shoppulse.enter_context(null);
     raise log 'shoppulse: login % was refused entry to tenant % as user %: %', session_user, v_tenant_id, v_user_id, v_reason;
     return false;
 end
@@ -342,10 +408,13 @@ declare
     v_function text;
 begin
     foreach v_function in array array[
-        'hmac(bytea, bytea, bytea)', 'transaction_mark()', 'challenge()', 'same(bytea, bytea)', 'signed_context(jsonb)',
-        'verified_context()', 'governed_values(text, text)', 'user_context(text, text, boolean)', 'current_context(boolean)', 'entered_tenant()',
-        'access_tenant()', 'access_user()', 'access_role()', 'access_metrics()', 'access_values(text)', 'access_narrowed(text[])',
-        'may_name_tenants()', 'assume_tenant(text)', 'administer(text)', 'verified_token(text)', 'try_enter(text)', 'enter(text)'
+        'hmac(bytea, bytea, bytea)', 'transaction_mark()', 'challenge()', 'same(bytea, bytea)',
+        'context(text, text, text, text[], jsonb)', 'known(text)', 'login_is_bound()', 'signed(text, text)',
+        'verified(text, text)', 'entered_context()', 'by_metric(text, text[], jsonb)', 'enter_context(text[])',
+        'governed_values(text, text)', 'user_context(text, text, boolean)', 'bound_context(boolean)',
+        'current_context(boolean)', 'entered_tenant()', 'access_tenant()', 'access_user()', 'access_role()',
+        'access_metrics()', 'access_values(text)', 'access_narrowed(text[])', 'may_name_tenants()', 'administer(text)',
+        'verified_token(text)', 'try_enter(text)', 'enter(text)'
     ] loop
         execute format('alter function shoppulse.%s owner to shoppulse_owner', v_function);
         execute format('revoke all on function shoppulse.%s from public', v_function);
