@@ -1,6 +1,7 @@
-"""Asset checks of the commerce location."""
+"""Asset checks of vendor onboarding, and how a check by a statement is made, for the modules of ShopPulse's too."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -32,47 +33,64 @@ def every_parent_exists(warehouse: PostgresResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=checked > 0 and failed == 0, metadata=shown(facts))
 
 
-def check_by_sql(name: str, asset: dg.AssetsDefinition, description: str) -> dg.AssetChecksDefinition:
-    """A check from sql/commerce/checks: one row of checked, failed, examples; it passes when nothing failed."""
+def check_by_sql(
+    statement: str,
+    asset: dg.AssetsDefinition,
+    description: str,
+    *,
+    name: str = "",
+    params: dict[str, Any] | None = None,
+    warns: bool = False,
+) -> dg.AssetChecksDefinition:
+    """A check by a statement that gives one row of checked, failed, examples; it passes when nothing failed.
+
+    `statement`: its path under `sql/`; the check has its last part as name unless another `name` is given. `warns`: a
+    failure is told and is no error.
+    """
+    name = name or statement.rpartition("/")[2]
+    severity = dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR
 
     @dg.asset_check(asset=asset, name=name, description=description)
     def check(warehouse: PostgresResource) -> dg.AssetCheckResult:
         with warehouse.session(name) as session:
             checked, failed, examples = session.transaction(
-                lambda: session.run(f"commerce/checks/{name}", table=asset.key.to_user_string()),
-                doing=name,
+                lambda: session.run(statement, params, table=asset.key.to_user_string()), doing=name
             )[0]
         facts = {"checked": checked, "failed": failed, "examples": examples}
-        return dg.AssetCheckResult(passed=failed == 0, metadata=shown(facts))
+        return dg.AssetCheckResult(passed=failed == 0, severity=severity, metadata=shown(facts))
 
     return check
 
 
 every_object_has_its_record = check_by_sql(
-    "every_object_has_its_record",
+    "commerce/checks/every_object_has_its_record",
     upload_history,
     "Every object that was taken up has its record in the history, of the same vendor; refused ones have none.",
 )
 counts_equal_rows = check_by_sql(
-    "counts_equal_rows",
+    "commerce/checks/counts_equal_rows",
     validation_errors,
     "The counts of every finished upload are the rows of its file, and its rejected rows are on record.",
 )
 no_upload_is_stuck = check_by_sql(
-    "no_upload_is_stuck",
+    "commerce/checks/no_upload_is_stuck",
     error_report,
     "No upload that nobody holds back is on its way for more than an hour.",
 )
 no_upload_failed_inside = check_by_sql(
-    "no_upload_failed_inside",
+    "commerce/checks/no_upload_failed_inside",
     error_report,
     "No upload of the last week was closed because our own work failed on it: the log of its run has the reason.",
 )
 every_product_has_its_upload = check_by_sql(
-    "every_product_has_its_upload", products, "What an upload wrote into the catalogue is on record."
+    "commerce/checks/every_product_has_its_upload",
+    products,
+    "What an upload wrote into the catalogue is on record.",
 )
 nothing_is_staged_without_need = check_by_sql(
-    "nothing_is_staged_without_need", validated_products, "No rows are staged of uploads that are answered."
+    "commerce/checks/nothing_is_staged_without_need",
+    validated_products,
+    "No rows are staged of uploads that are answered.",
 )
 
 

@@ -3,60 +3,41 @@
 import dagster as dg
 
 from commerce_assets.assets.shoppulse import campaign_metrics, tenant_daily_metrics
+from commerce_assets.checks import check_by_sql
 from commerce_assets.shoppulse.metrics import METRICS, closure
 from resources.postgres import PostgresResource
 from resources.run_metadata import shown
 
-
-def check_by_sql(
-    name: str, asset: dg.AssetsDefinition, description: str, statement: str = "", *, warns: bool = False
-) -> dg.AssetChecksDefinition:
-    """A check from sql/shoppulse/checks: one row of checked, failed, examples; it passes when nothing failed."""
-    severity = dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR
-
-    @dg.asset_check(asset=asset, name=name, description=description)
-    def check(warehouse: PostgresResource) -> dg.AssetCheckResult:
-        table = asset.key.to_user_string()
-        with warehouse.session(name) as session:
-            checked, failed, examples = session.transaction(
-                lambda: session.run(f"shoppulse/checks/{statement or name}", table=table), doing=name
-            )[0]
-        facts = {"checked": checked, "failed": failed, "examples": examples}
-        return dg.AssetCheckResult(passed=failed == 0, severity=severity, metadata=shown(facts))
-
-    return check
-
-
 metrics_equal_orders = check_by_sql(
-    "metrics_equal_orders",
+    "shoppulse/checks/metrics_equal_orders",
     tenant_daily_metrics,
     "The sum of every tenant's cells is the sum of his orders and deliveries, to the cent.",
 )
 metrics_equal_campaigns = check_by_sql(
-    "metrics_equal_campaigns",
+    "shoppulse/checks/metrics_equal_campaigns",
     campaign_metrics,
     "The sum of every tenant's cells is the sum of his campaigns, to the cent.",
 )
 every_daily_metric_is_known = check_by_sql(
-    "every_metric_is_known",
+    "shoppulse/checks/every_metric_is_known_tenant_daily_metrics",
     tenant_daily_metrics,
     "Every stored metric is one of the registry.",
-    "every_metric_is_known_tenant_daily_metrics",
+    name="every_metric_is_known",
 )
 every_campaign_metric_is_known = check_by_sql(
-    "every_metric_is_known",
+    "shoppulse/checks/every_metric_is_known_campaign_metrics",
     campaign_metrics,
     "Every stored metric is one of the registry.",
-    "every_metric_is_known_campaign_metrics",
+    name="every_metric_is_known",
 )
 no_hidden_metric_is_inferable = check_by_sql(
-    "no_hidden_metric_is_inferable",
+    "shoppulse/checks/no_hidden_metric_is_inferable",
     tenant_daily_metrics,
     "No metric that is hidden from a role can be computed from what it sees.",
     warns=True,
 )
 every_listed_metric_is_known = check_by_sql(
-    "every_listed_metric_is_known",
+    "shoppulse/checks/every_listed_metric_is_known",
     tenant_daily_metrics,
     "Every name on a role's list is a metric; another one shows nothing.",
     warns=True,
