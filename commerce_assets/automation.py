@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from commerce_assets.ledger import request_work, scan
+from commerce_assets.ledger import UPLOADS, Ledger, request_work, scan
 from commerce_assets.resources import UploadsResource
 from commerce_assets.shoppulse.loading import DELIVERIES
 from resources.postgres import PostgresResource
@@ -31,6 +31,28 @@ tenant_metrics_refresh = dg.ScheduleDefinition(
 )
 
 
+def _tick(
+    warehouse: PostgresResource,
+    uploads: UploadsResource,
+    ledger: Ledger,
+    name: str,
+    *,
+    tag: str,
+    run_keys: str = "",
+) -> dg.RunRequest | dg.SkipReason:
+    """Note what is new of a ledger and ask for a run when something of it waits.
+
+    `tag`: of the run, its number of objects; `run_keys`: what their run keys begin with.
+    """
+    with warehouse.session(name) as session, uploads.opened() as store:
+        seen = scan(session, store, ledger=ledger)
+        work = request_work(session, ledger=ledger)
+    if not work:
+        return dg.SkipReason(f"{seen.listed} objects listed, none of {ledger.prefix} waits.")
+    (first, attempt), (last, _) = work[0], work[-1]
+    return dg.RunRequest(run_key=f"{run_keys}{first}-{last}:{attempt}", tags={tag: str(len(work))})
+
+
 @dg.sensor(
     job=vendor_onboarding,
     minimum_interval_seconds=15,
@@ -41,14 +63,7 @@ def incoming_uploads(
     warehouse: PostgresResource, uploads: UploadsResource
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """One run for up to 50 uploads; asked for again, more and more seldom, while they are not finished."""
-    with warehouse.session("incoming_uploads") as session, uploads.opened() as store:
-        seen = scan(session, store)
-        work = request_work(session)
-    if not work:
-        yield dg.SkipReason(f"{seen.listed} objects listed, no upload waits.")
-        return
-    first, attempt = work[0]
-    yield dg.RunRequest(run_key=f"{first}-{work[-1][0]}:{attempt}", tags={"commerce/uploads": str(len(work))})
+    yield _tick(warehouse, uploads, UPLOADS, "incoming_uploads", tag="commerce/uploads")
 
 
 load_tenant_data = dg.define_asset_job(
@@ -71,15 +86,8 @@ def tenant_deliveries(
     warehouse: PostgresResource, uploads: UploadsResource
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """One run for up to 50 deliveries; asked for again after minutes when they are not loaded by then."""
-    with warehouse.session("tenant_deliveries") as session, uploads.opened() as store:
-        seen = scan(session, store, ledger=DELIVERIES)
-        work = request_work(session, ledger=DELIVERIES)
-    if not work:
-        yield dg.SkipReason(f"{seen.listed} objects listed, no delivery waits.")
-        return
-    first, attempt = work[0]
-    yield dg.RunRequest(
-        run_key=f"deliveries-{first}-{work[-1][0]}:{attempt}", tags={"commerce/deliveries": str(len(work))}
+    yield _tick(
+        warehouse, uploads, DELIVERIES, "tenant_deliveries", tag="commerce/deliveries", run_keys="deliveries-"
     )
 
 

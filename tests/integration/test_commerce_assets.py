@@ -109,6 +109,8 @@ def test_the_sensor_asks_once_for_each_upload(location: Location) -> None:
     (request,) = location.tick()
     assert isinstance(request, dg.RunRequest)
     assert request.tags["commerce/uploads"] == "2"
+    # Dagster forgets no run key: in another form, every upload that waits would be asked for once more.
+    assert re.fullmatch(r"[0-9]+-[0-9]+:1", str(request.run_key))
     (again,) = location.tick()
     assert isinstance(again, dg.SkipReason)
     location.store.put("incoming/VEND001/a.csv", CONTENT.encode(), "text/csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -105,6 +106,7 @@ def test_the_sensor_asks_once_for_each_delivery(location: Location) -> None:
     (request,) = location.tick()
     assert isinstance(request, dg.RunRequest)
     assert request.tags["commerce/deliveries"] == "2"
+    assert re.fullmatch(r"deliveries-[0-9]+-[0-9]+:1", str(request.run_key))
     assert isinstance(location.tick()[0], dg.SkipReason)
     location.put("T001/orders/a.csv", ORDERS)
     (overwritten,) = location.tick()
