@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Final, cast
 from urllib.parse import quote
 
 from resources.aws import ask, aws_client
@@ -22,6 +22,9 @@ PAGE = 1000
 UNVERSIONED = "null"
 PART_BYTES = 8 * 1024 * 1024
 """Files from here on go in parts; with two at once, that many bytes twice in memory."""
+GONE: Final = frozenset({"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412"})
+"""Codes of an AwsRefusal that mean: this version is not there any more, and no retry brings it back."""
+GONE_MESSAGE: Final = "The file was removed or overwritten before it was read."
 _PARTS_AT_ONCE = 2
 _WEEK_SECONDS = 7 * 24 * 3600
 
@@ -92,7 +95,7 @@ class UploadStore:
     def reading(self, version: ObjectVersion) -> Iterator[IO[bytes]]:
         """The bytes of exactly this version, as a stream; reading raises TransientError when the connection breaks.
 
-        Raises AwsRefusal (`NoSuchKey`, `NoSuchVersion`, `PreconditionFailed`) when it is gone or was overwritten.
+        Raises AwsRefusal with a code of `GONE` when it was removed or overwritten.
         """
         answer = self._ask(
             lambda: self.client.get_object(Bucket=self.bucket, Key=version.key, **_pinned(version)),

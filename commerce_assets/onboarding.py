@@ -55,7 +55,7 @@ from commerce_assets.dynamo import (
     new_upload_id,
 )
 from commerce_assets.ledger import PREFIX
-from commerce_assets.objects import ObjectVersion, UploadStore
+from commerce_assets.objects import GONE, GONE_MESSAGE, ObjectVersion, UploadStore
 from commerce_assets.reading import (
     ROW_NUMBER,
     Chunk,
@@ -87,7 +87,6 @@ APPLIED = ("accepted", "updated", "unchanged", "rejected")
 _ROWS_A_CHUNK = 25_000
 _RECORDED_AGAIN = 3
 _CELLS, _CODE, _MESSAGE = "_cells", "_code", "_message"
-_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412"})
 # A digit behind it: VENDOR_list.csv names no vendor.
 _VENDOR_IN_NAME = re.compile(r"(VEND[0-9][A-Za-z0-9]*)[_.-]")
 
@@ -476,10 +475,9 @@ def _recorded(run: Onboarding, upload: Waiting) -> _Recorded:
         )
         return _Recorded(problem=FileProblem("UNKNOWN_SETTING", str(error), do_next))
     except AwsRefusal as refusal:
-        if refusal.code not in _GONE:
+        if refusal.code not in GONE:
             raise
-        found = "The file was removed or overwritten before it was read."
-        return _Recorded(problem=FileProblem("FILE_GONE", found, "Upload it again."))
+        return _Recorded(problem=FileProblem("FILE_GONE", GONE_MESSAGE, "Upload it again."))
     if file.problem is not None:
         return _Recorded(file, settings, problem=FileProblem(*file.problem))
     # With their cells: no item has them.

@@ -23,7 +23,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from commerce_assets.ledger import Ledger
-from commerce_assets.objects import ObjectVersion, UploadStore
+from commerce_assets.objects import GONE, GONE_MESSAGE, ObjectVersion, UploadStore
 from commerce_assets.reading import ROW_NUMBER, Problem
 from commerce_assets.shoppulse.deliveries import (
     DELIVERY_ROW_PROBLEMS,
@@ -52,7 +52,6 @@ logger = logging.getLogger(__name__)
 PREFIX: Final = "tenants/"
 DELIVERIES: Final = Ledger(PREFIX, "shoppulse/transforms", "delivery_objects")
 DELIVERIES_A_LOOK = 200
-_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412"})
 
 
 def dataset(table: Table) -> str:
@@ -519,13 +518,9 @@ class _reading:
         try:
             stream = self._source.__enter__()
         except AwsRefusal as refusal:
-            if refusal.code not in _GONE:
+            if refusal.code not in GONE:
                 raise
-            raise _Refusal(
-                Problem(
-                    "FILE_GONE", "The file was removed or overwritten before it was read. Upload it again."
-                )
-            ) from refusal
+            raise _Refusal(Problem("FILE_GONE", f"{GONE_MESSAGE} Upload it again.")) from refusal
         self._file = DeliveryFile(stream, self._table)
         return self._file
 
