@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import Any, Final, cast
 from urllib.parse import quote
 
 from resources.aws import ask, aws_client
@@ -92,7 +92,7 @@ class UploadStore:
         )
 
     @contextmanager
-    def reading(self, version: ObjectVersion) -> Iterator[IO[bytes]]:
+    def reading(self, version: ObjectVersion) -> Iterator[ObjectBody]:
         """The bytes of exactly this version, as a stream; reading raises TransientError when the connection breaks.
 
         Raises AwsRefusal with a code of `GONE` when it was removed or overwritten.
@@ -103,20 +103,9 @@ class UploadStore:
         )
         body = answer["Body"]
         try:
-            yield cast(IO[bytes], _Body(body, f"reading s3://{self.bucket}/{version.key}"))
+            yield ObjectBody(body, f"reading s3://{self.bucket}/{version.key}", answer.get("Metadata", {}))
         finally:
             body.close()
-
-    def declared(self, version: ObjectVersion) -> dict[str, str]:
-        """What whoever uploaded this version said of it (its metadata), names in lower case.
-
-        Raises AwsRefusal as `reading` does.
-        """
-        answer = self._ask(
-            lambda: self.client.head_object(Bucket=self.bucket, Key=version.key, **_pinned(version)),
-            f"looking at s3://{self.bucket}/{version.key}",
-        )
-        return {name.lower(): value for name, value in answer.get("Metadata", {}).items()}
 
     def put(
         self,
@@ -126,7 +115,7 @@ class UploadStore:
         *,
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """Store an object: a file, in parts when it is large, or a few bytes. Metadata: what `declared` gives back."""
+        """Store an object: a file, in parts when it is large, or a few bytes. Metadata: as in `ObjectBody`."""
         doing = f"writing s3://{self.bucket}/{key}"
         about = {"ContentType": content_type, "Metadata": dict(metadata or {})}
         if isinstance(content, bytes):
@@ -144,7 +133,7 @@ class UploadStore:
             body = ask(lambda: self.client.get_object(Bucket=self.bucket, Key=key), doing=doing)["Body"]
             try:
                 with path.open("wb") as file:
-                    shutil.copyfileobj(cast(IO[bytes], _Body(body, doing)), file)
+                    shutil.copyfileobj(ObjectBody(body, doing), file)
             finally:
                 body.close()
 
@@ -192,13 +181,18 @@ def _pinned(version: ObjectVersion) -> dict[str, str]:
     return pinned | ({"VersionId": version.version_id} if version.version_id != UNVERSIONED else {})
 
 
-class _Body:
-    """The bytes of an object; a connection that breaks says so in our words."""
+class ObjectBody:
+    """The bytes of an object; a connection that breaks says so in our words.
 
-    def __init__(self, body: Any, doing: str) -> None:
+    `metadata`: what whoever uploaded this version said of it, names in lower case. It comes with the bytes: asking for
+    it alone would be one request more for every upload.
+    """
+
+    def __init__(self, body: Any, doing: str, metadata: Mapping[str, str] | None = None) -> None:
         self._body, self._doing = body, doing
+        self.metadata = {name.lower(): value for name, value in (metadata or {}).items()}
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         import botocore.exceptions  # type: ignore[import-untyped]
         import urllib3.exceptions
 

@@ -460,15 +460,15 @@ def _recorded(run: Onboarding, upload: Waiting) -> _Recorded:
         large = f"The file has more than {settings.limits.file_bytes:,} bytes. Split it."
         return _Recorded(problem=FileProblem("FILE_TOO_LARGE", large))
 
-    def write() -> tuple[ProductFile, Written]:
-        with run.store.reading(upload.version) as stream:
-            file = ProductFile(stream, settings.limits)
-            return file, run.records.write(upload.id, _items(file, upload, run.now()))
+    def write() -> tuple[UploadSettings, ProductFile, Written]:
+        with run.store.reading(upload.version) as body:
+            chosen = settings.declared(body.metadata)
+            file = ProductFile(body, chosen.limits)
+            return chosen, file, run.records.write(upload.id, _items(file, upload, run.now()))
 
     try:
-        settings = settings.declared(run.store.declared(upload.version))
         # A connection that breaks in the middle: read anew, and what is written is skipped.
-        file, written = retrying(write, doing=f"recording {upload.id}")
+        chosen, file, written = retrying(write, doing=f"recording {upload.id}")
     except UnknownSetting as error:
         do_next = (
             "Declare one of these or nothing when uploading; settings of the vendor are the marketplace's."
@@ -479,10 +479,10 @@ def _recorded(run: Onboarding, upload: Waiting) -> _Recorded:
             raise
         return _Recorded(problem=FileProblem("FILE_GONE", GONE_MESSAGE, "Upload it again."))
     if file.problem is not None:
-        return _Recorded(file, settings, problem=FileProblem(*file.problem))
+        return _Recorded(file, chosen, problem=FileProblem(*file.problem))
     # With their cells: no item has them.
     refused = [[one.record.row_number, one.code, one.message, _cells(one.record)] for one in written.refused]
-    return _Recorded(file, settings, refused)
+    return _Recorded(file, chosen, refused)
 
 
 def _cells(record: UploadRecord) -> list[Any]:

@@ -323,6 +323,23 @@ def test_what_an_upload_declares_goes_before_its_vendors_settings(market: Market
     ]
 
 
+def test_what_an_upload_declares_comes_with_its_bytes(market: Marketplace) -> None:
+    """The bucket was asked twice for each upload: what is said of the object came from a request of its own."""
+    market.put("VEND001/a.csv", COMMAS, locale="de", duplicates="last")
+    market.run(onboarding.receive)
+    asked: list[str] = []
+
+    def note(request: Any, **rest: Any) -> None:
+        asked.append(request.method)
+
+    market.store.client.meta.events.register("before-send.s3", note)
+    market.run(onboarding.record)
+    market.store.client.meta.events.unregister("before-send.s3", note)
+    # The listing, and the object.
+    assert asked == ["GET", "GET"]
+    assert market.query("select file_facts ->> 'locale' from commerce.upload_objects") == [("de",)]
+
+
 @pytest.mark.parametrize("declared", [{"locale": "tlh"}, {"duplicates": "newest"}])
 def test_a_setting_that_nobody_knows_is_answered_with_those_that_there_are(
     market: Marketplace, declared: dict[str, str]

@@ -242,7 +242,7 @@ def test_a_submitted_file_is_what_the_sensor_finds(aws: AwsSettings, tmp_path: P
     (found,) = store.versions("incoming/").objects
     with store.reading(found) as stream:
         assert stream.read() == file.read_bytes()
-    assert store.declared(found) == {"locale": "de"}
+        assert stream.metadata == {"locale": "de"}
     with pytest.raises(PermanentError, match="Give the path of a file"):
         submit.upload(store, tmp_path / "none.csv", "VEND001", datetime(2026, 11, 21, tzinfo=UTC))
     store.close()
