@@ -22,10 +22,7 @@ _BAR_HEIGHT, _LABEL_WIDTH, _BAR_WIDTH = 22, 260, 300
 
 
 def bar_chart(counts: Mapping[str, int], of: str) -> str:
-    """A bar for each of the largest counts, and the numbers as a table below it; "" when there are none.
-
-    An SVG inside the text: the UI takes images with a `data:` address, and nothing has to be stored or drawn there.
-    """
+    """A bar for each of the largest counts, and the numbers as a table below it; "" when there are none."""
     ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
     if not ordered:
         return ""
@@ -44,9 +41,13 @@ def bar_chart(counts: Mapping[str, int], of: str) -> str:
             f'<rect x="{_LABEL_WIDTH}" y="{top}" width="{long}" height="16" fill="#b3261e"/>'
             f'<text x="{_LABEL_WIDTH + long + 6}" y="{top + 12}" fill="#1d2530">{number:,}</text>'
         )
-    image = base64.b64encode("".join((*parts, "</svg>")).encode()).decode()
     numbers = table((of, "rows"), [(name, f"{number:,}") for name, number in ordered])
-    return f"![{of} by number of rows](data:image/svg+xml;base64,{image})\n\n{numbers}"
+    return picture("".join((*parts, "</svg>")), f"{of} by number of rows") + f"\n\n{numbers}"
+
+
+def picture(svg: str, title: str) -> str:
+    """Markdown with an SVG inside: the UI takes images with a `data:` address, and nothing has to be stored for it."""
+    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

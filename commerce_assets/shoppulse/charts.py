@@ -1,16 +1,17 @@
 """Small charts of metrics by day, as one SVG picture for the metadata of a materialization.
 
-Belongs here: drawing. Does not belong here: which metrics, and where their numbers come from. The UI shows a picture
-from a data address in Markdown; a plotting library would cost its import in every run.
+Belongs here: drawing. Does not belong here: which metrics, and where their numbers come from. A plotting library would
+cost its import in every run.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from xml.sax.saxutils import escape
+
+from commerce_assets.displays import picture
 
 Point = tuple[date, Decimal | None]
 
@@ -33,7 +34,7 @@ def dashboard(series: Mapping[str, Sequence[Point]], units: Mapping[str, str]) -
         ' font-family="sans-serif" font-size="11" fill="#444"><rect width="100%" height="100%" fill="#fff"/>'
         f"{charts}</svg>"
     )
-    return f"![metrics by day](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+    return picture(svg, "metrics by day")
 
 
 def _chart(name: str, unit: str, points: Sequence[Point]) -> str:
