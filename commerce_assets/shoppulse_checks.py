@@ -19,16 +19,16 @@ metrics_equal_campaigns = check_by_sql(
     "The sum of every tenant's cells is the sum of his campaigns, to the cent.",
 )
 every_daily_metric_is_known = check_by_sql(
-    "shoppulse/checks/every_metric_is_known_tenant_daily_metrics",
+    "shoppulse/checks/every_metric_is_known",
     tenant_daily_metrics,
     "Every stored metric is one of the registry.",
-    name="every_metric_is_known",
+    params={"table_name": "tenant_daily_metrics"},
 )
 every_campaign_metric_is_known = check_by_sql(
-    "shoppulse/checks/every_metric_is_known_campaign_metrics",
+    "shoppulse/checks/every_metric_is_known",
     campaign_metrics,
     "Every stored metric is one of the registry.",
-    name="every_metric_is_known",
+    params={"table_name": "campaign_metrics"},
 )
 no_hidden_metric_is_inferable = check_by_sql(
     "shoppulse/checks/no_hidden_metric_is_inferable",
