@@ -6,10 +6,11 @@ Belongs here: names, formulas, rules for NULL, what a metric is made of. Does no
 here: `python -m commerce_assets.shoppulse.metrics_document`; tests hold both against this module.
 
 A stored cell has a numerator and, for a ratio, a denominator; a value is sum(numerator) / sum(denominator) over the
-cells asked for, so that a month's ratio is that of the month and not a mean of its days. `missing` counts source rows
-that could not be counted. A strict metric has no value, but a reason, where one is missing. The others are of the rows
-that say something; how many do not would add up, with the denominator, to the number of orders, which not everybody may
-see, so their `missing` is 1 for a cell that lacks something, and 0 for one that does not.
+cells asked for, so that a month's ratio is that of the month and not a mean of its days. A strict metric has no value,
+but a reason, where a source row could not be counted; the others are of the rows that say something. `missing` is 1 for
+a cell that lacks something, and 0 for one that does not: how many orders it lacks would be the number of orders, where
+none says anything or together with the denominator, and that not everybody may see. It counts the rows where nobody
+learns anything by it: in `aov` and `return_rate`, which show `orders` as well, and in the metrics of campaigns.
 """
 
 from __future__ import annotations
@@ -316,7 +317,7 @@ DISCLOSURES: tuple[Disclosure, ...] = (
     Disclosure("net_revenue", "margin", "its denominator: of the orders whose cost is known"),
     Disclosure("orders", "days_to_ship", "its denominator: the orders whose delivery says how long it took"),
     Disclosure(
-        "orders", "fulfillment_status", "the sum over its categories: the orders that have a delivery"
+        "orders", "fulfillment_status", "the sum over its categories: the orders whose delivery has a status"
     ),
     Disclosure("orders", "sla_met", "its denominator: the orders whose delivery says whether it was"),
     Disclosure("returned_orders", "fulfillment_status", "its category Returned"),

@@ -108,6 +108,10 @@ def test_a_list_that_gives_nothing_away_is_not_warned_of(location: ShopPulse) ->
         ("update shoppulse.tenant_daily_metrics set numerator = numerator + 0.01 where tenant_id = 'T001'"
          " and metric_date = '2026-03-02' and metric_name = 'net_revenue' and region = 'NA'", "metrics_equal_orders"),
         ("delete from shoppulse.tenant_daily_metrics where metric_name = 'deliveries_due'", "metrics_equal_orders"),
+        ("update shoppulse.tenant_daily_metrics set missing = 1 where tenant_id = 'T001' and metric_date = '2026-03-02'"
+         " and metric_name = 'gross_revenue' and region = 'NA'", "metrics_equal_orders"),
+        ("update shoppulse.tenant_daily_metrics set missing = 1 where tenant_id = 'T001' and metric_date = '2026-03-02'"
+         " and metric_name = 'aov' and region = 'NA'", "metrics_equal_orders"),
         ("update shoppulse.orders set gross_revenue = gross_revenue + 1 where order_id = 'O3'", "metrics_equal_orders"),
         ("update shoppulse.orders set currency = 'EUR', gross_revenue = 0, net_revenue = 0, discount_amount = 0"
          " where order_id = 'O3'", "metrics_equal_orders"),

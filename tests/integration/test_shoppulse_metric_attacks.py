@@ -154,6 +154,43 @@ def test_how_many_orders_are_left_out_of_a_mean_is_not_seen(filled: Pooled, user
     assert ours == [(None, 0, 0, 1, "NOTHING_KNOWN")]
 
 
+def test_how_many_orders_could_not_be_counted_is_not_seen(filled: Pooled) -> None:
+    """Of a cell in which no order has amounts, items or a status, `missing` of the revenue was the hidden number of
+    orders, and so it was where all deliveries are without one.
+    """
+    with filled.direct.tenant("T001") as owner:
+        run(
+            owner,
+            "insert into shoppulse.role_metric_visibility (tenant_id, role, metric_name)"
+            " values ('T001', 'Finance', 'items'), ('T001', 'Finance', 'returned_orders'),"
+            " ('T001', 'Finance', 'fulfillment_status')",
+        )
+    found = []
+    for first, last in ((1, 1), (2, 8)):
+        with filled.direct.tenant("T001") as owner:
+            run(
+                owner,
+                "with placed as (insert into shoppulse.orders (tenant_id, order_id, order_date, store_id, region)"
+                f" select 'T001', 'N' || n, '2026-03-02', 'ST009', 'NA' from generate_series({first}, {last}) n"
+                " returning tenant_id, order_id)"
+                " insert into shoppulse.fulfillment (tenant_id, order_id) select tenant_id, order_id from placed",
+            )
+        refreshed(filled.direct, rebuild=True)
+        with filled.connection() as app, entered(app, "T001", "U101"):
+            found.append(rows(app, EVERYTHING))
+    assert found[0] == found[1]
+    ours = {(row[0], *row[5:]) for row in found[1] if row[3] == "ST009"}
+    assert ours == {
+        ("gross_revenue", None, 0, None, 1, "NO_AMOUNT"),
+        ("discount_amount", None, 0, None, 1, "NO_AMOUNT"),
+        ("net_revenue", None, 0, None, 1, "NO_AMOUNT"),
+        ("margin", None, 0, 0, 1, "NOTHING_KNOWN"),
+        ("items", None, 0, None, 1, "NO_COUNT"),
+        ("returned_orders", None, 0, None, 1, "NO_STATUS"),
+        ("fulfillment_status", None, 0, None, 1, "NO_STATUS"),
+    }
+
+
 def test_what_operations_still_reads_off_its_metrics_is_reported(filled: Pooled) -> None:
     """The category Returned is the hidden returned orders, the denominator of sla_met the orders that say; both are
     Operations' own metrics, so the administrator is told.

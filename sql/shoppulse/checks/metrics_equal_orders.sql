@@ -13,11 +13,22 @@ source as (
         coalesce(sum(placed.discount_amount) filter (where placed.currency = state.currency and placed.discount_amount <> 'NaN'), 0)
             as discount,
         coalesce(sum(placed.net_revenue) filter (where placed.currency = state.currency and placed.net_revenue <> 'NaN'), 0) as net,
-        count(*) filter (where placed.currency is distinct from state.currency or placed.gross_revenue is null
-                         or placed.gross_revenue = 'NaN') as no_gross
+        count(*) filter (where placed.currency is distinct from state.currency or placed.net_revenue is null
+                         or placed.net_revenue = 'NaN') as no_net
     from state
     join shoppulse.orders as placed using (tenant_id)
     group by state.tenant_id
+),
+incomplete as (
+    -- Cells that say that they lack an order's gross revenue: not how many orders, which their readers may not see.
+    select tenant_id, count(*) as cells
+    from (
+        select distinct state.tenant_id, placed.order_date, coalesce(placed.region, ''), coalesce(placed.store_id, '')
+        from state
+        join shoppulse.orders as placed using (tenant_id)
+        where placed.currency is distinct from state.currency or placed.gross_revenue is null or placed.gross_revenue = 'NaN'
+    ) as lacking
+    group by tenant_id
 ),
 promised as (
     select state.tenant_id, count(*) as due
@@ -33,17 +44,19 @@ cell as (
         coalesce(sum(numerator) filter (where metric_name = 'gross_revenue'), 0) as gross,
         coalesce(sum(numerator) filter (where metric_name = 'discount_amount'), 0) as discount,
         coalesce(sum(numerator) filter (where metric_name = 'net_revenue'), 0) as net,
-        coalesce(sum(missing) filter (where metric_name = 'gross_revenue'), 0) as no_gross,
+        coalesce(sum(missing) filter (where metric_name = 'gross_revenue'), 0) as incomplete,
+        coalesce(sum(missing) filter (where metric_name = 'aov'), 0) as no_net,
         coalesce(sum(numerator) filter (where metric_name = 'deliveries_due'), 0) as due
     from shoppulse.tenant_daily_metrics
     where tenant_id not in (select tenant_id from pending)
-        and metric_name in ('orders', 'gross_revenue', 'discount_amount', 'net_revenue', 'deliveries_due')
+        and metric_name in ('orders', 'gross_revenue', 'discount_amount', 'net_revenue', 'aov', 'deliveries_due')
     group by tenant_id
 ),
 compared as (
     select state.tenant_id, pair.what, pair.ours, pair.theirs
     from state
     left join source using (tenant_id)
+    left join incomplete using (tenant_id)
     left join promised using (tenant_id)
     left join cell using (tenant_id)
     cross join lateral (
@@ -52,7 +65,8 @@ compared as (
             ('gross_revenue', coalesce(cell.gross, 0), coalesce(source.gross, 0)),
             ('discount_amount', coalesce(cell.discount, 0), coalesce(source.discount, 0)),
             ('net_revenue', coalesce(cell.net, 0), coalesce(source.net, 0)),
-            ('orders without gross_revenue', coalesce(cell.no_gross, 0), coalesce(source.no_gross, 0)::numeric),
+            ('cells that lack gross_revenue', coalesce(cell.incomplete, 0), coalesce(incomplete.cells, 0)::numeric),
+            ('orders without net_revenue', coalesce(cell.no_net, 0), coalesce(source.no_net, 0)::numeric),
             ('deliveries_due', coalesce(cell.due, 0), coalesce(promised.due, 0)::numeric)
     ) as pair (what, ours, theirs)
 )

@@ -45,6 +45,6 @@ insert into shoppulse.metric_disclosures (metric_name, source_name, how)
 values
     ('net_revenue', 'margin', 'its denominator: of the orders whose cost is known'),
     ('orders', 'days_to_ship', 'its denominator: the orders whose delivery says how long it took'),
-    ('orders', 'fulfillment_status', 'the sum over its categories: the orders that have a delivery'),
+    ('orders', 'fulfillment_status', 'the sum over its categories: the orders whose delivery has a status'),
     ('orders', 'sla_met', 'its denominator: the orders whose delivery says whether it was'),
     ('returned_orders', 'fulfillment_status', 'its category Returned');

@@ -44,7 +44,7 @@ create table shoppulse.tenant_daily_metrics (
     category varchar(20) not null,  -- of fulfillment_status only
     numerator numeric not null,
     denominator numeric,  -- null: the metric is a sum
-    missing bigint not null,  -- source rows that could not be counted; of a metric that is not strict, 1 when there are any
+    missing bigint not null,  -- 1 when source rows could not be counted; how many, only where it depends on orders
     null_reason text,  -- why there is no value
     -- All columns: a tenant's day is read from the index alone.
     constraint tenant_daily_metrics_key unique (tenant_id, metric_date, metric_name, region, store_id, category)

@@ -1,7 +1,8 @@
 -- The cells of the days in `refreshing`, one row per tenant, day, metric, region, store and category, as shoppulse.tenant_daily_metrics
 -- has them. Orders count on their order_date, deliveries on the day they were promised for. What each metric is: the registry in
--- Python, and shoppulse.metrics. Amounts count in the tenant's currency only. What margin, sla_met and days_to_ship lack is 0 or 1:
--- the number of orders that they lack is, with their denominator, the number of orders, which may be hidden from who sees them.
+-- Python, and shoppulse.metrics. Amounts count in the tenant's currency only. What a cell lacks is 0 or 1: the number of orders that it
+-- lacks is, where none can be counted or with the denominator, the number of orders, which may be hidden from who sees the cell. Only
+-- aov and return_rate count them: who sees these sees orders.
 create temporary table fresh_metrics on commit drop as
 with part as (
     -- One row per cell and status of the delivery; small, and all sums of orders are taken from it.
@@ -63,14 +64,14 @@ select cell.tenant_id, cell.day as metric_date, metric.metric_name, cell.region,
 from cell
 cross join lateral (
     values
-        ('gross_revenue', gross, null::numeric, no_gross, case when no_gross > 0 then no_money end),
-        ('discount_amount', discount, null, no_discount, case when no_discount > 0 then no_money end),
-        ('net_revenue', net, null, no_net, case when no_net > 0 then no_money end),
+        ('gross_revenue', gross, null::numeric, least(no_gross, 1), case when no_gross > 0 then no_money end),
+        ('discount_amount', discount, null, least(no_discount, 1), case when no_discount > 0 then no_money end),
+        ('net_revenue', net, null, least(no_net, 1), case when no_net > 0 then no_money end),
         ('margin', cost_net - cost, cost_net, least(no_cost, 1), null),
         ('orders', orders, null, 0, null),
-        ('items', items, null, no_items, case when no_items > 0 then 'NO_COUNT' end),
+        ('items', items, null, least(no_items, 1), case when no_items > 0 then 'NO_COUNT' end),
         ('aov', net, net_orders, no_net, case when no_net > 0 then no_money end),
-        ('returned_orders', returned, null, no_status, case when no_status > 0 then 'NO_STATUS' end),
+        ('returned_orders', returned, null, least(no_status, 1), case when no_status > 0 then 'NO_STATUS' end),
         ('return_rate', returned, status_orders, no_status, case when no_status > 0 then 'NO_STATUS' end),
         ('sla_met', sla_met, sla_orders, least(no_sla, 1), null),
         ('days_to_ship', ship_days, ship_orders, least(no_ship, 1), null),
@@ -78,7 +79,7 @@ cross join lateral (
 ) as metric (metric_name, numerator, denominator, missing, null_reason)
 union all
 select tenant_id, day, 'fulfillment_status', region, store_id, delivery_status,
-    coalesce(sum(orders) filter (where delivery_status <> ''), 0), null, coalesce(sum(orders) filter (where delivery_status = ''), 0)::bigint,
+    coalesce(sum(orders) filter (where delivery_status <> ''), 0), null, (delivery_status = '')::int,
     case when delivery_status = '' then 'NO_STATUS' end
 from part
 where delivered

@@ -1,6 +1,6 @@
 -- What the metrics of the user who asks are: row security of the tables decides, so each view runs with the rights of its reader.
--- A value is NULL with a reason, never a guess; `missing` counts source rows that could not be counted, and of a metric that is not
--- strict the cells that lack any.
+-- A value is NULL with a reason, never a guess; `missing` counts the cells that lack source rows, and these rows themselves in metrics of
+-- campaigns and in those that depend on orders.
 
 -- One row per tenant, day, metric and category (the status, of fulfillment_status) of orders and deliveries, over all regions and stores.
 create or replace view shoppulse.daily_metrics with (security_invoker = true) as
