@@ -157,6 +157,26 @@ def test_a_changed_registry_and_a_name_that_is_no_metric_are_found(location: Sho
     assert (names.passed, names.metadata["examples"].value) == (False, ["T001 Marketing: Campaign_ROI"])
 
 
+@pytest.mark.parametrize(
+    ("text", "example"),
+    [
+        ("update shoppulse.metrics set null_rule = '' where metric_name = 'orders'", "orders"),
+        ("update shoppulse.metric_identities set second_name = 'items' where metric_name = 'aov'",
+         "aov = net_revenue / items"),
+        ("delete from shoppulse.metric_disclosures where source_name = 'sla_met'", "orders from sla_met"),
+    ],
+)  # fmt: skip
+def test_what_metrics_give_away_is_compared_with_the_registry_too(
+    location: ShopPulse, text: str, example: str
+) -> None:
+    """Only the metrics were: without its rows of what they give away, the database warned of nothing, unnoticed."""
+    with location.tenant("T001") as owner:
+        run(owner, text)
+    registry = results(materialize(rebuild=True))["tenant_daily_metrics.the_registry_is_the_table"]
+    assert not registry.passed
+    assert example in registry.metadata["examples"].value  # type: ignore[operator]
+
+
 def test_one_writer_at_a_time(location: ShopPulse) -> None:
     with (
         lease(
