@@ -1,23 +1,64 @@
 """`python -m commerce_assets.shoppulse.deliver FILE --tenant T001 --table orders`: deliver a file, or try it first.
 
-In a dry run the file is read and checked by the rules of its table, and nothing is uploaded: what only the database
-knows (the tenant, his orders, what is stored already) is not asked.
+In a dry run the file is read and checked by the rules of its table, and nothing is uploaded. The warehouse is asked for
+the tenant only, when its settings are there: whether he is active, and how he counts. What becomes of rows beside those
+that are stored (the order is not there, the row does not differ) is not foreseen.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from commerce_assets.objects import UploadStore
 from commerce_assets.shoppulse.deliveries import TABLES, DeliveryFile, Tenant, check
-from commerce_assets.shoppulse.loading import PREFIX
+from commerce_assets.shoppulse.loading import PREFIX, tenant_problem
+from resources.database import connect
 from resources.failures import PipelineError, permanent
-from resources.settings import aws_settings, read_env_file, upload_bucket
+from resources.settings import (
+    DatabaseSettings,
+    MissingSettings,
+    aws_settings,
+    database_settings,
+    read_env_file,
+    upload_bucket,
+)
+from resources.sql import Session
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_DO_NEXT = {
+    "UNKNOWN_TENANT": "Give the id of a tenant of shoppulse.tenants.",
+    "INACTIVE_TENANT": "Nothing of a tenant who was deactivated or erased is loaded: give another, or activate him.",
+    "UNKNOWN_TIME_ZONE": "Give the tenant another one in shoppulse.tenant_settings.",
+}
+
+
+def delivering_tenant(warehouse: DatabaseSettings, tenant_id: str) -> Tenant:
+    """The tenant as the load will know him. Raises PermanentError for one of whom nothing would be loaded."""
+    session = Session(lambda retry: connect(warehouse, application_name="deliver", retry=retry))
+    try:
+        found = session.run(
+            "shoppulse/transforms/delivering_tenant", {"tenant_id": tenant_id}, table="shoppulse.tenants"
+        )
+    finally:
+        session.connection.rollback()
+        session.close()
+    active, *counts = found[0] if found else (None,)
+    tenant = Tenant(tenant_id, *counts)
+    problem = tenant_problem(tenant, active)
+    if problem is not None:
+        raise permanent(
+            f"delivering for the tenant {tenant_id}", found=problem.message, do_next=_DO_NEXT[problem.code]
+        )
+    return tenant
 
 
 def upload(store: UploadStore, path: Path, tenant_id: str, table: str, now: datetime) -> str:
@@ -35,6 +76,7 @@ def upload(store: UploadStore, path: Path, tenant_id: str, table: str, now: date
 def dry_run(path: Path, tenant: Tenant, table: str) -> tuple[int, Counter[str], Counter[str], str | None]:
     """Rows, how many are refused by code, how many are odd by flag; and why the file cannot be read, if it cannot."""
     rows, codes, flags = 0, Counter[str](), Counter[str]()
+    keys: list[pl.Series] = []
     try:
         with path.open("rb") as stream:
             file = DeliveryFile(stream, TABLES[table])
@@ -44,12 +86,32 @@ def dry_run(path: Path, tenant: Tenant, table: str) -> tuple[int, Counter[str], 
                 codes.update(checked.refused["code"].to_list())
                 codes.update(one.code for one in chunk.refused)
                 flags.update(checked.flags)
+                # Eight bytes of each: a file may be larger than the memory.
+                keys.append(checked.accepted[TABLES[table].key].hash())
     except OSError as error:
         raise permanent(
             f"trying {path.name}", found=error.strerror or str(error), do_next="Give the path of a file."
         ) from error
+    if repeated := _repeated(keys):
+        codes["DUPLICATE_KEY"] += repeated
     problem = f"{file.problem.code}. {file.problem.message}" if file.problem is not None else None
     return rows, codes, flags, problem
+
+
+def _repeated(keys: Sequence[pl.Series]) -> int:
+    """How many rows have a key that a later row has too, and are not taken for that."""
+    import polars as pl
+
+    return sum(map(len, keys)) - pl.concat(keys).n_unique() if keys else 0
+
+
+def _tenant(tenant_id: str) -> Tenant:
+    try:
+        warehouse = database_settings("COMMERCE")
+    except MissingSettings:
+        # Who may only upload has no login to the warehouse; the load looks at the tenant itself.
+        return Tenant(tenant_id)
+    return delivering_tenant(warehouse, tenant_id)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,10 +123,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--tenant", required=True, help="id of the tenant, such as T001")
     parser.add_argument("--table", required=True, choices=list(TABLES), help="what the rows are")
     parser.add_argument("--dry-run", action="store_true", help="check the rows, and upload nothing")
-    parser.add_argument("--time-zone", default="UTC", help="the tenant's, for a dry run (default UTC)")
+    parser.add_argument(
+        "--time-zone", help="the tenant's, for a dry run; default: as the warehouse has it, else UTC"
+    )
     chosen = parser.parse_args(arguments)
     read_env_file()
     try:
+        tenant = _tenant(chosen.tenant)
         if not chosen.dry_run:
             store = UploadStore(upload_bucket(), aws_settings())
             try:
@@ -75,9 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"s3://{store.bucket}/{key}\nThe sensor tenant_deliveries takes it from there.\n"
             )
             return 0
-        rows, codes, flags, problem = dry_run(
-            chosen.file, Tenant(chosen.tenant, chosen.time_zone), chosen.table
-        )
+        if chosen.time_zone:
+            tenant = dataclasses.replace(tenant, time_zone=chosen.time_zone)
+        rows, codes, flags, problem = dry_run(chosen.file, tenant, chosen.table)
     except PipelineError as error:
         sys.stderr.write(f"{error}\n")
         return 1

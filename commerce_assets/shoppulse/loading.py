@@ -258,22 +258,24 @@ def _load(run: Loading, delivery: Delivery) -> Loaded:
 
 
 def _require_loadable(delivery: Delivery) -> None:
-    problem = None
-    tenant_id = delivery.tenant.tenant_id
+    problem = tenant_problem(delivery.tenant, delivery.active)
     if delivery.table_name not in TABLES:
         problem = Problem(
             "UNKNOWN_TABLE", f"Upload under {PREFIX}<tenant>/<table>/ with one of {', '.join(TABLES)}."
         )
-    elif delivery.active is None:
-        problem = Problem("UNKNOWN_TENANT", f"There is no tenant {tenant_id!r}.")
-    elif not delivery.active:
-        problem = Problem("INACTIVE_TENANT", f"The tenant {tenant_id} is not active.")
-    elif not time_zone_is_known(delivery.tenant.time_zone):
-        problem = Problem(
-            "UNKNOWN_TIME_ZONE", f"{delivery.tenant.time_zone!r} is no IANA name of a time zone."
-        )
     if problem is not None:
         raise _Refusal(problem)
+
+
+def tenant_problem(tenant: Tenant, active: bool | None) -> Problem | None:
+    """Why nothing of a tenant is loaded; `active` is None when there is no such tenant."""
+    if active is None:
+        return Problem("UNKNOWN_TENANT", f"There is no tenant {tenant.tenant_id!r}.")
+    if not active:
+        return Problem("INACTIVE_TENANT", f"The tenant {tenant.tenant_id} is not active.")
+    if not time_zone_is_known(tenant.time_zone):
+        return Problem("UNKNOWN_TIME_ZONE", f"{tenant.time_zone!r} is no IANA name of a time zone.")
+    return None
 
 
 def _load_file(run: Loading, delivery: Delivery) -> Loaded:

@@ -196,6 +196,79 @@ def test_a_file_is_delivered_tried_and_replayed_by_command(
     assert query(location.warehouse, stages) == [("seen",)]
 
 
+@pytest.mark.parametrize(
+    ("tenant", "found"),
+    [("T009", "There is no tenant 'T009'."), ("T002", "not active"), ("T003", "no IANA name")],
+)
+@pytest.mark.parametrize("trial", [[], ["--dry-run"]])
+def test_nothing_is_delivered_for_a_tenant_of_whom_nothing_is_loaded(
+    location: Location,
+    postgres: PostgresServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tenant: str,
+    found: str,
+    trial: list[str],
+) -> None:
+    """The file was uploaded with exit status 0, also for a tenant whose data had just been erased from the bucket."""
+    monkeypatch.setattr(deliver, "read_env_file", lambda: [])
+    with postgres.session(location.warehouse.name) as superuser, superuser.cursor() as cursor:
+        cursor.execute(
+            "insert into shoppulse.tenants (tenant_id, tenant_name, is_active)"
+            " values ('T002', '', false), ('T003', '', true);"
+            "insert into shoppulse.tenant_settings (tenant_id, time_zone) values ('T003', 'EST5EDT4')"
+        )
+    file = tmp_path / "orders.csv"
+    file.write_text(ORDERS)
+    assert deliver.main([str(file), "--tenant", tenant, "--table", "orders", *trial]) == 1
+    told = capsys.readouterr().err
+    assert found in told
+    assert f"delivering for the tenant {tenant}" in told
+    assert "shoppulse.tenant" in told or "activate him" in told
+    assert location.store.versions("tenants/").objects == ()
+
+
+def test_without_a_warehouse_to_ask_a_file_is_delivered_all_the_same(
+    location: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "read_env_file", lambda: [])
+    for name in ("COMMERCE_DB_HOST", "DB_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / "orders.csv"
+    file.write_text(ORDERS)
+    assert deliver.main([str(file), "--tenant", "T009", "--table", "orders"]) == 0
+    assert len(location.store.versions("tenants/T009/").objects) == 1
+
+
+def test_a_dry_run_counts_what_the_load_puts_into_quarantine(
+    location: Location, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    """A key that came twice passed the dry run, and its earlier row was in quarantine after the load; days were told
+    by the clock of UTC, unless the tenant's was given.
+    """
+    with postgres.session(location.warehouse.name) as superuser, superuser.cursor() as cursor:
+        cursor.execute("insert into shoppulse.tenant_settings values ('T001', 'Asia/Tokyo', 'JPY')")
+    text = (
+        "order_id,order_date,net_revenue\n"
+        + "".join(f"O{number},2024-01-01,1\n" for number in range(30_000))
+        + "O1,2024-01-02,2\nO1 ,2024-01-02,3\nO2,never,1\nO3,1969-12-31T20:00:00Z,1\n,2024-01-01,1\n"
+    )
+    file = tmp_path / "orders.csv"
+    file.write_text(text)
+    tenant = deliver.delivering_tenant(location.warehouse, "T001")
+    assert (tenant.time_zone, tenant.currency) == ("Asia/Tokyo", "JPY")
+    rows, codes, _, problem = deliver.dry_run(file, tenant, "orders")
+    assert (rows, problem) == (30_005, None)
+    assert codes == {"DUPLICATE_KEY": 3, "INVALID_DATE": 1, "MISSING_KEY": 1}
+    location.put("T001/orders/a.csv", text)
+    location.materialize()
+    quarantined = query(
+        location.warehouse, "select code, count(*) from shoppulse.quarantined_rows group by 1"
+    )
+    assert dict(quarantined) == codes
+
+
 def test_the_sample_of_the_sandbox_is_loaded_with_its_flaws(
     location: Location, aws: AwsSettings, postgres: PostgresServer
 ) -> None:
