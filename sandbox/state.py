@@ -30,7 +30,7 @@ from sandbox.aws import REGION, aws_server, ensure_bucket
 from sandbox.odoo_apn.sources import a_thread_for, build_sources, source_urls, world_of
 from sandbox.postgres import PostgresServer
 from sandbox.processes import LOCALHOST, HttpService, SandboxError, file_lock, last_lines, write_private
-from sandbox.shoppulse import place_files, place_tenants
+from sandbox.shoppulse import left_out, place_files, place_tenants
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKER = '# written by "make up" for the sandbox'
@@ -355,8 +355,10 @@ class Sandbox:
         """ShopPulse's tenants in the warehouse, and what they deliver in the bucket."""
         with self.postgres.session(WAREHOUSE) as connection:
             placed = place_tenants(connection)
-        if place_files(self.aws.port, BUCKET) or placed:
-            self._say("Ten tenants have delivered their orders.")
+            without = left_out(connection)
+        if place_files(self.aws.port, BUCKET, without) or placed:
+            but = f" but {', '.join(sorted(without))}" if without else ""
+            self._say(f"Ten tenants{but} have delivered their orders.")
 
     def _prepare_dagster_storage(self, values: Mapping[str, str]) -> None:
         """Make and upgrade Dagster's tables once, here, under the lock.

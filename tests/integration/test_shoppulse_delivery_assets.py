@@ -307,3 +307,26 @@ def test_the_sample_of_the_sandbox_is_loaded_with_its_flaws(
             "select role, count(*) from shoppulse.users where user_id like 'U0%' group by 1 order by 1"
         )
         assert cursor.fetchall() == [("Admin", 10), ("Finance", 10), ("Marketing", 10), ("Operations", 10)]
+
+
+def test_the_sandbox_does_not_deliver_again_what_was_erased(
+    location: Location, aws: AwsSettings, postgres: PostgresServer
+) -> None:
+    """After `make down` the stand-in for S3 is empty, and `make up` put the files of an erased tenant back."""
+    assert aws.endpoint_url is not None
+    port = int(aws.endpoint_url.rpartition(":")[2])
+    with postgres.session(location.warehouse.name) as superuser, superuser.cursor() as cursor:
+        sample.place_tenants(superuser)
+        assert sample.left_out(superuser) == set()
+        # The last one of the files is his.
+        cursor.execute(
+            "begin; select shoppulse.administer('T007'); set local role shoppulse_maintenance;"
+            " select count(*) from shoppulse.erase_tenant('T007'); commit"
+        )
+        assert not sample.place_tenants(superuser)
+        without = sample.left_out(superuser)
+    assert without == {"T007"}
+    assert sample.place_files(port, location.store.bucket, without)
+    assert not sample.place_files(port, location.store.bucket, without)
+    delivered = {one.key.split("/")[1] for one in location.store.versions("tenants/").objects}
+    assert delivered == {tenant.tenant_id for tenant in sample.TENANTS} - {"T007"}

@@ -6,6 +6,8 @@ import hashlib
 from collections import Counter
 from datetime import date, timedelta
 
+import pytest
+
 from sandbox import shoppulse as sample
 
 
@@ -72,3 +74,14 @@ def test_the_files_are_the_same_everywhere_and_in_all_three_formats() -> None:
     assert Counter(key.rpartition(".")[2] for key in first) == {"csv": 19, "jsonl": 14, "parquet": 14}
     texts = b"".join(content for key, content in first.items() if not key.endswith("parquet"))
     assert hashlib.sha256(texts).hexdigest()[:16] == "ea556ccb5eec3767"
+
+
+@pytest.mark.parametrize("left_out", [(), ("T007",), ("T006", "T007"), sample.TENANTS_WITH_COSTS])
+def test_the_last_file_of_a_sample_is_known_without_making_it(left_out: tuple[str, ...]) -> None:
+    """It stands for all of them: of an erased tenant it was never there, and all were delivered at each start."""
+    keys = [key for key, _ in sample.files() if key.split("/")[1] not in left_out]
+    assert sample._last_key(left_out) == keys[-1]
+
+
+def test_of_nobody_there_is_no_last_file() -> None:
+    assert sample._last_key([tenant.tenant_id for tenant in sample.TENANTS]) is None
