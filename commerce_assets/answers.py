@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, NamedTuple, Self
 from urllib.parse import quote
 
 from commerce_assets.formulas import FORMULA_STARTS, neutralised, neutralised_but_numbers
+from commerce_assets.reading import FILE_ADVICE
 from resources.failures import permanent
 
 Verdict = Literal["accepted", "updated", "unchanged", "rejected", "valid"]
@@ -53,26 +54,6 @@ _LONGEST_SUBJECT = 100  # of SNS, which also wants ASCII in one line
 _FIRST_ROWS = 5
 _CODES_SHOWN = 30
 
-# What to do about each code of reading.FILE_PROBLEMS; what was found is in the problem's own message.
-_TRY_NEXT: Final[dict[str, str]] = {
-    "EMPTY_FILE": "Export the products again and upload a file with a header and at least one row.",
-    "HEADER_ONLY": "Export the products again: there must be at least one row below the header.",
-    "NO_HEADER": "Put the names of the columns in the first line.",
-    "MALFORMED_HEADER": "Close every quote in the first line.",
-    "MISSING_COLUMNS": "Add the missing columns to the first line.",
-    "DUPLICATE_COLUMNS": "Keep one column of each meaning.",
-    "TOO_MANY_COLUMNS": "Remove the columns that are not product data.",
-    "TOO_MANY_ROWS": "Split the file into smaller ones; each gets an answer of its own.",
-    "FILE_TOO_LARGE": "Split the file into smaller ones; each gets an answer of its own.",
-    "LINE_TOO_LONG": "Look for a quote that is opened and never closed.",
-    "XLSX_FILE": "Save the sheet as CSV (UTF-8) and upload that.",
-    "XLS_FILE": "Save the sheet as CSV (UTF-8) and upload that.",
-    "ZIP_FILE": "Unpack the archive and upload the CSV inside.",
-    "COMPRESSED_FILE": "Unpack the file and upload the CSV inside.",
-    "HTML_OR_XML_FILE": "Export the products as CSV.",
-    "BINARY_FILE": "Export the products as CSV.",
-    "UNKNOWN_ENCODING": "Save the file as UTF-8.",
-}
 # Names that browsers know; the byte order of UTF-16 is in the mark.
 _CHARSETS: Final = {"utf-8": "utf-8", "utf-16-le": "utf-16", "utf-16-be": "utf-16", "cp1252": "windows-1252"}
 _TRY_OTHERWISE = "Put right what is named and upload the file again."
@@ -135,7 +116,7 @@ class FileProblem:
     do_next: str = ""
 
     def advice(self) -> str:
-        return self.do_next or _TRY_NEXT.get(self.code, _TRY_OTHERWISE)
+        return self.do_next or FILE_ADVICE.get(self.code, _TRY_OTHERWISE)
 
 
 @dataclass

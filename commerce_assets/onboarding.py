@@ -457,7 +457,7 @@ def _recorded(run: Onboarding, upload: Waiting) -> _Recorded:
         lambda: _settings(run, upload), doing=f"reading the settings of {upload.vendor}"
     )
     if upload.version.size > settings.limits.file_bytes:
-        large = f"The file has more than {settings.limits.file_bytes:,} bytes. Split it."
+        large = f"The file has more than {settings.limits.file_bytes:,} bytes."
         return _Recorded(problem=FileProblem("FILE_TOO_LARGE", large))
 
     def write() -> tuple[UploadSettings, ProductFile, Written]:

@@ -65,6 +65,27 @@ FILE_PROBLEMS: Final[dict[str, str]] = {
 }
 """Code of a problem that ends the reading of the file, and when it is given. Codes are stable."""
 
+FILE_ADVICE: Final[dict[str, str]] = {
+    "EMPTY_FILE": "Export the rows again and upload a file with a header and at least one row.",
+    "HEADER_ONLY": "Export the rows again: there must be at least one below the header.",
+    "NO_HEADER": "Put the names of the columns in the first line.",
+    "MALFORMED_HEADER": "Close every quote in the first line.",
+    "MISSING_COLUMNS": "Add the missing columns to the first line.",
+    "DUPLICATE_COLUMNS": "Keep one column of each meaning.",
+    "TOO_MANY_COLUMNS": "Remove the columns that nobody asked for.",
+    "TOO_MANY_ROWS": "Split the file into smaller ones; each is answered for itself.",
+    "FILE_TOO_LARGE": "Split the file into smaller ones; each is answered for itself.",
+    "LINE_TOO_LONG": "Look for a quote that is opened and never closed.",
+    "XLSX_FILE": "Save the sheet as CSV (UTF-8) and upload that.",
+    "XLS_FILE": "Save the sheet as CSV (UTF-8) and upload that.",
+    "ZIP_FILE": "Unpack the archive and upload the CSV inside.",
+    "COMPRESSED_FILE": "Unpack the file and upload the CSV inside.",
+    "HTML_OR_XML_FILE": "Export the rows as CSV.",
+    "BINARY_FILE": "Export the rows as CSV.",
+    "UNKNOWN_ENCODING": "Save the file as UTF-8.",
+}
+"""What to do about each of them. The message of a problem says what was found, and nothing of this."""
+
 ROW_PROBLEMS: Final[dict[str, str]] = {
     "TOO_FEW_CELLS": "the row has fewer cells than the header",
     "TOO_MANY_CELLS": "the row has more cells than the header",
@@ -94,14 +115,6 @@ _MAGIC: Final = (
     (b"\x89PNG", "BINARY_FILE"),
     (b"\xff\xd8\xff", "BINARY_FILE"),
 )
-_ADVICE: Final = {
-    "XLSX_FILE": "Save the sheet as CSV (UTF-8) and upload that.",
-    "XLS_FILE": "Save the sheet as CSV (UTF-8) and upload that.",
-    "ZIP_FILE": "Unpack it and upload the CSV inside.",
-    "COMPRESSED_FILE": "Unpack it and upload the CSV inside.",
-    "HTML_OR_XML_FILE": "Export the rows as CSV.",
-    "BINARY_FILE": "Export the rows as CSV.",
-}
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _QUOTES: Final = ('"', "'")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -252,9 +265,7 @@ class DelimitedFile:
             bytes_before, rows_before = len(self._buffer), self.rows
             for chunk in self._parse():
                 if self.rows + chunk.rows > self.limits.rows:
-                    raise _fatal(
-                        "TOO_MANY_ROWS", f"The file has more than {self.limits.rows:,} rows. Split it."
-                    )
+                    raise _fatal("TOO_MANY_ROWS", f"The file has more than {self.limits.rows:,} rows.")
                 self.rows += chunk.rows
                 yield chunk
             if self.rows > rows_before:
@@ -275,9 +286,7 @@ class DelimitedFile:
                 break
             self._taken += len(part)
             if self._taken > self.limits.file_bytes:
-                raise _fatal(
-                    "FILE_TOO_LARGE", f"The file has more than {self.limits.file_bytes:,} bytes. Split it."
-                )
+                raise _fatal("FILE_TOO_LARGE", f"The file has more than {self.limits.file_bytes:,} bytes.")
             parts.append(part)
             size -= len(part)
         return b"".join(parts)
@@ -489,13 +498,13 @@ def _refuse_other_formats(head: bytes) -> None:
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         code = "HTML_OR_XML_FILE"
     if code:
-        raise _fatal(code, f"{_sentence(FILE_PROBLEMS[code])} {_ADVICE[code]}")
+        raise _fatal(code, _sentence(FILE_PROBLEMS[code]))
 
 
 def _encoding(head: bytes, *, complete: bool) -> tuple[str, int]:
     """The encoding by its mark, by the NULs of UTF-16, as UTF-8, or as detected; and how long the mark is."""
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        raise _fatal("UNKNOWN_ENCODING", "The file is UTF-32. Save it as UTF-8.")
+        raise _fatal("UNKNOWN_ENCODING", "The file is UTF-32.")
     for mark, encoding in (
         (codecs.BOM_UTF8, "utf-8"),
         (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -509,13 +518,11 @@ def _encoding(head: bytes, *, complete: bool) -> tuple[str, int]:
         return ("utf-16-be" if even > odd else "utf-16-le"), 0
     controls = sum(head[:4096].count(code) for code in range(32) if code not in (9, 10, 12, 13))
     if controls > len(head[:4096]) // 10:
-        raise _fatal("BINARY_FILE", f"The file is not text. {_ADVICE['BINARY_FILE']}")
+        raise _fatal("BINARY_FILE", "The file is not text.")
     if _mostly_utf8(head, complete=complete):
         return "utf-8", 0
     if (found := _detected(head)) is None:
-        raise _fatal(
-            "UNKNOWN_ENCODING", "The text is neither UTF-8 nor UTF-16 nor Windows-1252. Save it as UTF-8."
-        )
+        raise _fatal("UNKNOWN_ENCODING", "The text is neither UTF-8 nor UTF-16 nor Windows-1252.")
     return found, 0
 
 
@@ -589,9 +596,7 @@ def _header(given: tuple[str, ...], limits: Limits, expected: Expected) -> Heade
         )
     named = [expected.known(name) or plain(name) for name in given if name.strip()]
     if twice := sorted({name for name in named if named.count(name) > 1}):
-        raise _fatal(
-            "DUPLICATE_COLUMNS", f"More than one column stands for {', '.join(twice)}. Keep one of each."
-        )
+        raise _fatal("DUPLICATE_COLUMNS", f"More than one column stands for {', '.join(twice)}.")
     if missing := [column for column in expected.required if column not in known]:
         raise _fatal("MISSING_COLUMNS", f"The header lacks {', '.join(missing)}.")
     return Header(tuple(_shown(name) for name in given), columns)

@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from commerce_assets.reading import (
+    FILE_ADVICE,
     FILE_PROBLEMS,
     ROW_NUMBER,
     ROW_PROBLEMS,
@@ -275,7 +276,8 @@ class DeliveryFile:
                 self._note(tuple(names))
             yield Chunk(chunk.frame.select(ROW_NUMBER, *names), chunk.refused)
         if file.problem is not None:
-            raise _Fatal(*file.problem)
+            code, found = file.problem
+            raise _Fatal(code, f"{found} {FILE_ADVICE[code]}")
 
     # --- JSON lines
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zipfile
 
 import pytest
@@ -114,6 +115,15 @@ def test_a_file_that_cannot_be_read_gets_its_code(name: str) -> None:
     content, code = FATAL[name]
     assert read(content, SMALL)[0] == code
     assert code in reading.FILE_PROBLEMS
+
+
+@pytest.mark.parametrize("name", FATAL)
+def test_why_a_file_cannot_be_read_is_told_without_what_to_do_about_it(name: str) -> None:
+    """The answer says what to do in a sentence of its own: "Save the sheet as CSV" stood there twice."""
+    problem = read(FATAL[name][0], SMALL)[3].problem
+    assert problem is not None
+    assert not re.search(r"\b(Add|Close|Export|Keep|Look|Put|Remove|Save|Split|Unpack)\b", problem.message)
+    assert problem.code in reading.FILE_ADVICE
 
 
 BROKEN = {

@@ -167,3 +167,19 @@ def test_every_code_is_documented() -> None:
 def test_a_row_of_json_keeps_its_text_as_it_came() -> None:
     found = checked(b'{"order_id": "O1", "order_date": "2024-01-01", "net_revenue": 1.0050}\n')
     assert json.loads(found.refused["original"][0])["net_revenue"] == "1.0050"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"<!DOCTYPE html><html></html>", "The file is a web page or XML. Export the rows as CSV."),
+        (b"order_id,order_date,Order ID\nO1,2024-01-01,O1\n",
+         "More than one column stands for order_id. Keep one column of each meaning."),
+    ],
+)  # fmt: skip
+def test_a_refused_delivery_is_told_what_to_do_once(content: bytes, told: str) -> None:
+    """A tenant gets no answer beside this message, so the advice belongs into it."""
+    file = DeliveryFile(io.BytesIO(content), TABLES["orders"])
+    assert list(file.chunks()) == []
+    assert file.problem is not None
+    assert file.problem.message == told
