@@ -18,6 +18,7 @@ from typing import Any, get_args
 
 from commerce_assets.answers import FileProblem
 from commerce_assets.catalogue_store import Preview, preview_upload
+from commerce_assets.categories import CategorySuggester, suggestion_embedder
 from commerce_assets.dynamo import new_upload_id
 from commerce_assets.ledger import PREFIX
 from commerce_assets.objects import UploadStore
@@ -82,12 +83,14 @@ def dry_run(
     """
     doing = f"trying {path.name} for the vendor {vendor_id}"
     session = Session(lambda retry: connect(warehouse, application_name="submit --dry-run", retry=retry))
+    embedder = suggestion_embedder()
     try:
         _check_vendor(session, vendor_id, doing)
         names = session.run("commerce/transforms/active_categories", table="product_categories")
         chosen = vendor_settings(session, vendor_id, UploadSettings()).declared(declared or {})
         decimal, thousands = numbers_of(chosen.locale)
-        settings = Settings(frozenset(name for (name,) in names), decimal == ",", thousands=thousands)
+        known = frozenset(name for (name,) in names)
+        settings = Settings(known, decimal == ",", CategorySuggester(known, embedder), thousands)
         upload_id = new_upload_id(vendor_id, datetime.now(UTC))
         with path.open("rb") as stream:
             file = ProductFile(stream, limits or chosen.limits)
@@ -120,6 +123,8 @@ def dry_run(
             doing, found=error.strerror or str(error), do_next="Give the path of a file."
         ) from error
     finally:
+        if embedder is not None:
+            embedder.close()
         session.connection.rollback()
         session.close()
 

@@ -230,6 +230,19 @@ def test_the_command_answers_in_words_and_in_json(
     assert "Give the path of a file" in capsys.readouterr().err
 
 
+def test_a_dry_run_suggests_the_categories_that_the_load_suggests(
+    warehouse_of_commerce: DatabaseSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looked at the spelling only, and a vendor was told what is meant by "Novels" once the file was uploaded."""
+    monkeypatch.delenv("EMBEDDING_URL", raising=False)
+    file = tmp_path / "p.csv"
+    names = ("Kitchne", "Novels", "Zzyzx")
+    file.write_text(HEADER + "".join(f"P{n},A,{name},S{n},1,1,\n" for n, name in enumerate(names)))
+    trial = submit.dry_run(warehouse_of_commerce, file, "VEND001")
+    fixes = [str(row.fixes[0]).partition("Perhaps: ")[2] for row in trial.rejected]
+    assert fixes == ["Kitchen", "Books", ""]
+
+
 def test_a_submitted_file_is_what_the_sensor_finds(aws: AwsSettings, tmp_path: Path) -> None:
     store = UploadStore(f"uploads-{uuid.uuid4().hex[:12]}", aws)
     assert aws.endpoint_url is not None
