@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _DO_NEXT = {
     "UNKNOWN_TENANT": "Give the id of a tenant of shoppulse.tenants.",
-    "INACTIVE_TENANT": "Nothing of a tenant who was deactivated or erased is loaded: give another, or activate him.",
+    "INACTIVE_TENANT": "Give another tenant. One who was only deactivated is activated in shoppulse.tenants.",
     "UNKNOWN_TIME_ZONE": "Give the tenant another one in shoppulse.tenant_settings.",
 }
 
@@ -53,7 +53,7 @@ def delivering_tenant(warehouse: DatabaseSettings, tenant_id: str) -> Tenant:
         session.close()
     active, *counts = found[0] if found else (None,)
     tenant = Tenant(tenant_id, *counts)
-    problem = tenant_problem(tenant, active)
+    problem = tenant_problem(tenant, bool(active) if found else None)
     if problem is not None:
         raise permanent(
             f"delivering for the tenant {tenant_id}", found=problem.message, do_next=_DO_NEXT[problem.code]
