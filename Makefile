@@ -38,8 +38,8 @@ clean: $(STAMP) ## stop the sandbox and delete its data, after asking (YES=1 doe
 psql: $(STAMP) ## a psql prompt on the warehouse (ARGS="-c 'select 1'")
 	@$(PY) -m sandbox psql $(ARGS)
 
-test: $(STAMP) ## run every test
-	$(PY) -m pytest -q
+test: $(STAMP) ## run every test, on up to four cores (ARGS="tests/unit -x")
+	$(PY) -m pytest -q -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: $(STAMP) ## lint, format, types, definitions of all locations
 	$(PY) -m ruff check .

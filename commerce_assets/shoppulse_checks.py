@@ -23,13 +23,13 @@ metrics_equal_campaigns = check_by_sql(
 every_daily_metric_is_known = check_by_sql(
     "shoppulse/checks/every_metric_is_known",
     tenant_daily_metrics,
-    "Every stored metric is one of the registry.",
+    "Every stored metric is one of the registry, under its number.",
     params={"table_name": "tenant_daily_metrics"},
 )
 every_campaign_metric_is_known = check_by_sql(
     "shoppulse/checks/every_metric_is_known",
     campaign_metrics,
-    "Every stored metric is one of the registry.",
+    "Every stored metric is one of the registry, under its number.",
     params={"table_name": "campaign_metrics"},
 )
 no_hidden_metric_is_inferable = check_by_sql(
@@ -68,6 +68,7 @@ def _registry() -> Iterator[tuple[str, ...]]:
     """The registry in the form of shoppulse/checks/read_registry."""
     for name, one in METRICS.items():
         about = (
+            str(one.number),
             one.formula,
             one.grain,
             one.dated,

@@ -121,6 +121,8 @@ def test_a_list_that_gives_nothing_away_is_not_warned_of(location: ShopPulse) ->
          "every_metric_is_known"),
         ("update shoppulse.tenant_daily_metrics set metric_name = 'renamed' where metric_name = 'margin'",
          "every_metric_is_known"),
+        ("update shoppulse.tenant_daily_metrics set metric_number = 2 where metric_name = 'margin'",
+         "every_metric_is_known"),
     ],
 )  # fmt: skip
 def test_a_difference_of_a_cent_is_found(location: ShopPulse, text: str, check: str) -> None:

@@ -25,6 +25,35 @@ SEED = {
 }
 
 
+NUMBERS = {
+    "gross_revenue": 1,
+    "discount_amount": 2,
+    "net_revenue": 3,
+    "margin": 4,
+    "orders": 5,
+    "items": 6,
+    "aov": 7,
+    "returned_orders": 8,
+    "return_rate": 9,
+    "fulfillment_status": 10,
+    "sla_met": 11,
+    "days_to_ship": 12,
+    "inventory_levels": 13,
+    "deliveries_due": 14,
+    "on_time_deliveries": 15,
+    "on_time_rate": 16,
+    "campaign_spend": 17,
+    "impressions": 18,
+    "clicks": 19,
+    "conversions": 20,
+    "revenue_attributed": 21,
+    "ctr": 22,
+    "conversion_rate": 23,
+    "roas": 24,
+    "cac": 25,
+}
+
+
 def test_the_list_in_the_document_and_the_rows_of_the_table_are_the_registry() -> None:
     """Otherwise: python -m commerce_assets.shoppulse.metrics_document."""
     text = PAGE.read_text(encoding="utf-8")
@@ -39,6 +68,12 @@ def test_a_page_without_a_place_for_the_list_is_refused() -> None:
 
 def test_every_name_is_one_that_sql_and_json_need_not_quote() -> None:
     assert [name for name in METRICS if not re.fullmatch(r"[a-z][a-z_]{0,49}", name)] == []
+
+
+def test_a_metric_keeps_its_number() -> None:
+    """Cells are stored under it, and shown by it. A new metric is added here with a number that none has had."""
+    assert {name: one.number for name, one in METRICS.items()} == NUMBERS
+    assert len(set(NUMBERS.values())) == len(NUMBERS)
 
 
 def test_every_metric_that_another_is_made_of_exists_and_nothing_is_made_of_itself() -> None:

@@ -1,5 +1,5 @@
 -- The registry as the database has it: one row, of texts, per metric, identity and disclosure.
-select array['metric', metric_name, formula, grain, dated, unit, null_rule, source, strict::text, owner,
+select array['metric', metric_name, metric_number::text, formula, grain, dated, unit, null_rule, source, strict::text, owner,
              array_to_string(depends_on, ','), array_to_string(needs, ',')]
 from shoppulse.metrics
 union all
