@@ -400,7 +400,8 @@ def _answered(run: Onboarding, upload: Waiting) -> dict[str, str]:
         )
     elif "refusal" in facts:
         do_next = "Correct the file and upload it again, or ask the marketplace."
-        about = dataclasses.replace(about, refusal=FileProblem(UPLOAD_REFUSED, facts["refusal"], do_next))
+        reason = facts["refusal"] if facts["refusal"].endswith((".", "!", "?")) else f"{facts['refusal']}."
+        about = dataclasses.replace(about, refusal=FileProblem(UPLOAD_REFUSED, reason, do_next))
     with tempfile.TemporaryDirectory(prefix="answer-") as folder:
         if upload.failure is not None:
             made = write_refusal(Path(folder), about, upload.failure)

@@ -74,7 +74,7 @@ class PipelineError(Exception):
 
     def __str__(self) -> str:
         tried = f" ({self.attempts} attempts)" if self.attempts > 1 else ""
-        return f"{self.doing}: {self.found}{tried}. {self.do_next}"
+        return f"{self.doing}: {self.found.rstrip('.')}{tried}. {self.do_next}"
 
 
 class PermanentError(PipelineError):

@@ -12,12 +12,14 @@ import dataclasses
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commerce_assets.objects import UploadStore
-from commerce_assets.shoppulse.deliveries import TABLES, DeliveryFile, Tenant, check
+from commerce_assets.reading import ROW_NUMBER
+from commerce_assets.shoppulse.deliveries import TABLES, DeliveryFile, Tenant, check, refused_rows
 from commerce_assets.shoppulse.loading import PREFIX, tenant_problem
 from resources.database import connect
 from resources.failures import PipelineError, permanent
@@ -34,6 +36,7 @@ from resources.sql import Session
 if TYPE_CHECKING:
     import polars as pl
 
+_EXAMPLES = 10
 _DO_NEXT = {
     "UNKNOWN_TENANT": "Give the id of a tenant of shoppulse.tenants.",
     "INACTIVE_TENANT": "Give another tenant. One who was only deactivated is activated in shoppulse.tenants.",
@@ -73,19 +76,34 @@ def upload(store: UploadStore, path: Path, tenant_id: str, table: str, now: date
     return key
 
 
-def dry_run(path: Path, tenant: Tenant, table: str) -> tuple[int, Counter[str], Counter[str], str | None]:
-    """Rows, how many are refused by code, how many are odd by flag; and why the file cannot be read, if it cannot."""
-    rows, codes, flags = 0, Counter[str](), Counter[str]()
+@dataclass
+class Trial:
+    """What a load would do. `codes`: refused rows, by code; `flags`: odd ones that pass; `problem`: why none can be."""
+
+    rows: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+    problem: str | None = None
+
+
+def dry_run(path: Path, tenant: Tenant, table: str) -> Trial:
+    """Read and check a file; the first rows that would be refused are told."""
+    trial = Trial()
     keys: list[pl.Series] = []
     try:
         with path.open("rb") as stream:
             file = DeliveryFile(stream, TABLES[table])
             for chunk in file.chunks():
                 checked = check(chunk.frame, TABLES[table], tenant)
-                rows += chunk.rows
-                codes.update(checked.refused["code"].to_list())
-                codes.update(one.code for one in chunk.refused)
-                flags.update(checked.flags)
+                trial.rows += chunk.rows
+                for refused in (refused_rows(chunk, TABLES[table]), checked.refused):
+                    trial.codes.update(refused["code"].to_list())
+                    told = refused.head(_EXAMPLES - len(trial.examples)).iter_rows(named=True)
+                    trial.examples += (
+                        f"row {row[ROW_NUMBER]:,}: {row['code']}: {row['message']}" for row in told
+                    )
+                trial.flags.update(checked.flags)
                 # Eight bytes of each: a file may be larger than the memory.
                 keys.append(checked.accepted[TABLES[table].key].hash())
     except OSError as error:
@@ -93,9 +111,10 @@ def dry_run(path: Path, tenant: Tenant, table: str) -> tuple[int, Counter[str], 
             f"trying {path.name}", found=error.strerror or str(error), do_next="Give the path of a file."
         ) from error
     if repeated := _repeated(keys):
-        codes["DUPLICATE_KEY"] += repeated
-    problem = f"{file.problem.code}. {file.problem.message}" if file.problem is not None else None
-    return rows, codes, flags, problem
+        trial.codes["DUPLICATE_KEY"] += repeated
+    if file.problem is not None:
+        trial.problem = f"{file.problem.code}. {file.problem.message}"
+    return trial
 
 
 def _repeated(keys: Sequence[pl.Series]) -> int:
@@ -142,17 +161,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if chosen.time_zone:
             tenant = dataclasses.replace(tenant, time_zone=chosen.time_zone)
-        rows, codes, flags, problem = dry_run(chosen.file, tenant, chosen.table)
+            if (problem := tenant_problem(tenant, True)) is not None:
+                raise permanent(
+                    f"trying {chosen.file.name}",
+                    found=problem.message,
+                    do_next="Give one such as Europe/Berlin.",
+                )
+        trial = dry_run(chosen.file, tenant, chosen.table)
     except PipelineError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    if problem is not None:
-        sys.stdout.write(f"The file cannot be loaded: {problem}\n")
+    if trial.problem is not None:
+        sys.stdout.write(f"The file cannot be loaded: {trial.problem}\n")
         return 2
-    refused = sum(codes.values())
-    sys.stdout.write(f"{rows:,} rows: {rows - refused:,} pass, {refused:,} would be put into quarantine\n")
-    for code, number in (*sorted(codes.items()), *sorted(flags.items())):
+    refused = sum(trial.codes.values())
+    sys.stdout.write(
+        f"{trial.rows:,} rows: {trial.rows - refused:,} pass, {refused:,} would be put into quarantine\n"
+    )
+    for code, number in (*sorted(trial.codes.items()), *sorted(trial.flags.items())):
         sys.stdout.write(f"  {code}: {number:,}\n")
+    for example in trial.examples:
+        sys.stdout.write(f"{example}\n")
     return 2 if refused else 0
 
 

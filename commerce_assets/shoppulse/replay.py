@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from commerce_assets.objects import UploadStore
+from commerce_assets.shoppulse.deliver import delivering_tenant
 from commerce_assets.shoppulse.deliveries import TABLES
 from commerce_assets.shoppulse.loading import Loaded, Loading, dataset, reopen, replay
 from resources.database import connect
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reopened = 0
     try:
         warehouse = database_settings("COMMERCE")
+        if chosen.tenant:
+            delivering_tenant(warehouse, chosen.tenant)  # refuses one who is not there
         store = UploadStore(upload_bucket(), aws_settings())
         try:
             tables = [chosen.table] if chosen.table else list(TABLES)

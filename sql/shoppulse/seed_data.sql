@@ -12,6 +12,8 @@ begin
         ) t (tenant_id, tenant_name, industry, plan_tier, country, created_date)
     loop
         perform shoppulse.administer(v_tenant.tenant_id);
+        -- One who was erased gets nothing back.
+        continue when exists (select from shoppulse.tenants t where t.tenant_id = v_tenant.tenant_id and not t.is_active);
         insert into shoppulse.tenants (tenant_id, tenant_name, industry, plan_tier, country, created_date)
         values (v_tenant.tenant_id, v_tenant.tenant_name, v_tenant.industry, v_tenant.plan_tier, v_tenant.country,
                 v_tenant.created_date)

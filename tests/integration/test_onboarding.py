@@ -287,7 +287,7 @@ def test_a_held_upload_that_is_refused_changes_no_product_and_says_why(market: M
     summary = summary_of(market, upload_id)
     assert summary["outcome"] == "refused"
     assert summary["problem"]["code"] == "UPLOAD_REFUSED"
-    assert summary["problem"]["message"] == "prices in cents, please in euros"
+    assert summary["problem"]["message"] == "prices in cents, please in euros."
     assert (summary["rows"]["total"], summary["rows"]["rejected"]) == (3, 3)
     assert "held and then refused" in market.answers()[f"results/VEND001/{upload_id}/summary.html"].decode()
     assert "refused (UPLOAD_REFUSED)" in market.told[-1]

@@ -367,3 +367,12 @@ def test_keys_are_made_installed_listed_and_retired_by_command(
     monkeypatch.setenv(name, "by-command:too short")
     assert tokens.main(["install"]) == 1
     assert "reading SHOPPULSE_TOKEN_KEY" in capsys.readouterr().err
+
+
+def test_the_reason_of_a_refusal_is_for_the_servers_log_alone(shoppulse: ShopPulse) -> None:
+    """A client that asked for LOG messages was told which part of its token was wrong, and whether a user exists."""
+    with shoppulse.connection() as app, app:
+        run(app, "set local client_min_messages = log")
+        assert rows(app, "select shoppulse.try_enter('x')") == [(False,)]
+        assert rows(app, "select shoppulse.try_enter(%s)", (token_for(app, "T001", "nobody"),)) == [(False,)]
+        assert app.notices == []

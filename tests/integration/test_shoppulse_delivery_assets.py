@@ -258,15 +258,31 @@ def test_a_dry_run_counts_what_the_load_puts_into_quarantine(
     file.write_text(text)
     tenant = deliver.delivering_tenant(location.warehouse, "T001")
     assert (tenant.time_zone, tenant.currency) == ("Asia/Tokyo", "JPY")
-    rows, codes, _, problem = deliver.dry_run(file, tenant, "orders")
-    assert (rows, problem) == (30_005, None)
-    assert codes == {"DUPLICATE_KEY": 3, "INVALID_DATE": 1, "MISSING_KEY": 1}
+    trial = deliver.dry_run(file, tenant, "orders")
+    assert (trial.rows, trial.problem) == (30_005, None)
+    assert trial.codes == {"DUPLICATE_KEY": 3, "INVALID_DATE": 1, "MISSING_KEY": 1}
+    assert [example.partition(": ")[2].partition(":")[0] for example in trial.examples] == [
+        "INVALID_DATE",
+        "MISSING_KEY",
+    ]
     location.put("T001/orders/a.csv", text)
     location.materialize()
     quarantined = query(
         location.warehouse, "select code, count(*) from shoppulse.quarantined_rows group by 1"
     )
-    assert dict(quarantined) == codes
+    assert dict(quarantined) == trial.codes
+
+
+def test_a_dry_run_with_a_time_zone_that_there_is_not_is_refused(
+    location: Location, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ended with a traceback of the library that reads times, or not at all."""
+    file = tmp_path / "orders.csv"
+    file.write_text("order_id,order_date\nO1,2024-01-01T00:00:00Z\n")
+    arguments = [str(file), "--tenant", "T001", "--table", "orders", "--dry-run", "--time-zone"]
+    assert deliver.main([*arguments, "Mars/Base"]) == 1
+    assert "'Mars/Base' is no IANA name" in capsys.readouterr().err
+    assert deliver.main([*arguments, "Asia/Tokyo"]) == 0
 
 
 def test_the_sample_of_the_sandbox_is_loaded_with_its_flaws(

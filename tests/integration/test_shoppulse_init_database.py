@@ -100,6 +100,13 @@ def test_a_new_server_is_set_up_and_a_second_run_changes_nothing(
                 assert rows(
                     owner, "select role, count(*) from shoppulse.role_metric_visibility group by 1 order by 1"
                 ) == [("Admin", 4), ("Finance", 4), ("Marketing", 4), ("Operations", 4)]
+        # Seeded again, a tenant who was erased got his roles back.
+        with owner:
+            run(owner, "select shoppulse.administer('T003')")
+            run(owner, "delete from shoppulse.role_metric_visibility")
+            run(owner, "update shoppulse.tenants set is_active = false")
+        assert init_database.main(["--seed"]) == 0
+        assert "sample data: 0 rows added" in capsys.readouterr().out
         # Nobody but the pipelines makes temporary tables in it.
         assert rows(owner, "select has_database_privilege('shoppulse_app', 'shoppulse', 'temporary')") == [
             (False,)

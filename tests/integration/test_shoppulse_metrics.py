@@ -49,7 +49,7 @@ def refreshed(shoppulse: ShopPulse, *, at: datetime = NOON, **options: Any) -> d
 
 def stored(shoppulse: ShopPulse, table: str) -> list[tuple[Any, ...]]:
     with pipeline(shoppulse) as session:
-        return rows(session.connection, f"select * from shoppulse.{table} order by 1, 2, 3, 4, 5, 6")
+        return rows(session.connection, f"select * from shoppulse.{table} order by 1, 2, 3, 4, 5, 6, 7")
 
 
 def values(shoppulse: ShopPulse, tenant: str, first: date, last: date | None = None) -> dict[str, Any]:

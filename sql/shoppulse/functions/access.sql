@@ -335,7 +335,9 @@ $$;
 -- token that we signed: commit it; every refusal goes to the server's log, which no rollback
 -- takes back. A forged token writes no row: its sender would fill a trail of his choice.
 create or replace function shoppulse.try_enter(p_token text) returns boolean
-language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile parallel unsafe security definer set search_path = pg_catalog, pg_temp
+    -- Why it is refused is for the server's log, not for a client that asks for LOG messages.
+    set client_min_messages = error as $$
 declare
     v_claims jsonb := shoppulse.verified_token(p_token);
     v_tenant_id text := v_claims ->> 'tenant';

@@ -238,7 +238,7 @@ begin
 end
 $$;
 
--- A new active user. Refused: NOT_ADMIN, BAD_EMAIL, TAKEN (id, address or identity, within the tenant), INVALID (what the table refuses).
+-- A new active user. Refused: NOT_ADMIN, BAD_EMAIL, TAKEN (id, address in whatever case, or identity, within the tenant), INVALID (what the table refuses).
 create or replace function shoppulse.create_user(
     p_user_id text, p_email text, p_cognito_user_id text, p_role text, p_region text default null, p_store_id text default null,
     p_is_tenant_admin boolean default false
@@ -250,8 +250,10 @@ declare
 begin
     if v_reason is not null then
         null;
-    elsif p_email is null or p_email !~ '^[^@[:space:]]+@[^@[:space:].]+([.][^@[:space:].]+)+$' then
+    elsif p_email is null or p_email !~ '^[^@[:space:]<>]+@[^@[:space:].<>]+([.][^@[:space:].<>]+)+$' then
         v_reason := 'BAD_EMAIL';
+    elsif exists (select from shoppulse.users as u where u.tenant_id = v_tenant_id and lower(u.email) = lower(p_email)) then
+        v_reason := 'TAKEN';
     else
         begin
             insert into shoppulse.users (user_id, tenant_id, email, cognito_user_id, role, region, store_id, is_tenant_admin)

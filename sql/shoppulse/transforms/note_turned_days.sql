@@ -2,7 +2,7 @@
 -- tenant is, and everything in money once the tenant counts in another currency. Keeps until when each tenant was counted.
 -- Parameter: at (null: now). Writes shoppulse.changed_days, shoppulse.metric_states. Running it again at the same time notes nothing.
 with there as (
-    select tenant.tenant_id,
+    select tenant.tenant_id, tenant.is_active,
         (coalesce(%(at)s::timestamptz, now()) at time zone coalesce(setting.time_zone, 'UTC'))::date as today,
         coalesce(setting.currency, 'USD') as currency
     from shoppulse.tenants as tenant
@@ -36,7 +36,9 @@ noted as (
 ),
 counted as (
     insert into shoppulse.metric_states as kept (tenant_id, today, currency)
-    select tenant_id, today, currency from there order by tenant_id
+    select tenant_id, today, currency from there
+    where is_active or tenant_id in (select tenant_id from shoppulse.metric_states)  -- of an erased one nothing is kept
+    order by tenant_id
     on conflict (tenant_id) do update set today = excluded.today, currency = excluded.currency
     where (kept.today, kept.currency) is distinct from (excluded.today, excluded.currency)
     returning 1
