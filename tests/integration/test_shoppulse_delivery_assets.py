@@ -18,6 +18,7 @@ from commerce_assets.automation import tenant_deliveries
 from commerce_assets.objects import UploadStore
 from commerce_assets.resources import UploadsResource
 from commerce_assets.shoppulse import deliver, replay
+from resources.aws import aws_client
 from resources.postgres import PostgresResource
 from resources.settings import AwsSettings, DatabaseSettings
 from sandbox import shoppulse as sample
@@ -112,6 +113,20 @@ def test_the_sensor_asks_once_for_each_delivery(location: Location) -> None:
     (overwritten,) = location.tick()
     assert isinstance(overwritten, dg.RunRequest)
     assert overwritten.run_key != request.run_key
+
+
+def test_a_file_that_was_gone_and_came_again_is_no_warning(location: Location, aws: AwsSettings) -> None:
+    """Interrupted and started again, the sandbox delivers the same keys; thirty were a warning for a week."""
+    location.put("T001/orders/a.csv", ORDERS)
+    location.tick()
+    (version,) = location.store.versions("tenants/").objects
+    client = aws_client("s3", aws)
+    client.delete_object(Bucket=location.store.bucket, Key=version.key, VersionId=version.version_id)
+    location.materialize()
+    assert location.failed_checks() == {"no_file_was_refused"}
+    location.put("T001/orders/a.csv", ORDERS)
+    location.materialize()
+    assert location.failed_checks() == set()
 
 
 def test_checks_name_what_is_wrong_and_odd_numbers_only_warn(location: Location) -> None:

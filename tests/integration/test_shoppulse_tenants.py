@@ -22,6 +22,7 @@ from resources.sql import Session
 from sandbox.aws import ensure_bucket
 from sandbox.postgres import PostgresServer
 from tests.integration.test_shoppulse_audit import note
+from tests.integration.test_shoppulse_metrics import refreshed
 from tests.shoppulse import ShopPulse, rows
 
 
@@ -195,6 +196,8 @@ def test_an_erased_tenant_is_gone_and_his_chain_still_whole(
     assert "example.com" not in text
     assert "Ltd" not in text
     assert counts(shoppulse, postgres, "T002") == others
+    refreshed(shoppulse)  # which looks for midnights of all tenants
+    assert counts(shoppulse, postgres, "T001")["metric_states"] == 0
     assert [verdict.finding for verdict in verified(shoppulse, anchors).values()] == [None, None]
     kept = {version.key for version in store.versions("tenants/").objects}
     assert kept == {"tenants/T0011/c.csv", "tenants/T002/d.csv"}
