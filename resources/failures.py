@@ -74,7 +74,8 @@ class PipelineError(Exception):
 
     def __str__(self) -> str:
         tried = f" ({self.attempts} attempts)" if self.attempts > 1 else ""
-        return f"{self.doing}: {self.found.rstrip('.')}{tried}. {self.do_next}"
+        found = self.found if self.found.endswith("...") else self.found.removesuffix(".")
+        return f"{self.doing}: {found}{tried}. {self.do_next}"
 
 
 class PermanentError(PipelineError):

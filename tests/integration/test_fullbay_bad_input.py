@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import dagster as dg
+import psutil
 import psycopg2
 import pytest
 
@@ -204,10 +205,16 @@ def at_statement(monkeypatch: pytest.MonkeyPatch, table: str, disturb: Callable[
 
 
 def kill(server: PostgresServer) -> None:
-    """As a crash of the machine leaves it: the postmaster is gone, its children follow."""
+    """As a crash of the machine leaves it: the postmaster is gone, its children follow.
+
+    They are waited for: one that had not noticed yet ran the statement and its commit, and the run was well.
+    """
     pid = server.pid
     assert pid is not None
+    children = psutil.Process(pid).children(recursive=True)
     os.kill(pid, signal.SIGKILL)
+    _, left = psutil.wait_procs(children, timeout=30)
+    assert not left
 
 
 @pytest.mark.parametrize(
