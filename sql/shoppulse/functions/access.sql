@@ -54,9 +54,6 @@ declare
     v_key record;
     v_text text;
 begin
-    if shoppulse.login_is_bound() then
-        raise exception 'login % is bound to a user and enters as nobody else', session_user using errcode = 'insufficient_privilege';
-    end if;
     select k.key_id, k.inner_pad, k.outer_pad into strict v_key
     from shoppulse.token_keys k
     where k.purpose = 'context' and k.retired_at is null
@@ -123,6 +120,9 @@ declare
     v_metrics text[] := shoppulse.known(p_context[4]);
     v_by_metric name[];
 begin
+    if shoppulse.login_is_bound() then
+        raise exception 'login % is bound to a user and enters as nobody else', session_user using errcode = 'insufficient_privilege';
+    end if;
     if v_metrics is not null then
         v_by_metric := shoppulse.by_metric(v_tenant_id, v_metrics, shoppulse.known(p_context[5])::jsonb);
     end if;
